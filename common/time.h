@@ -1,0 +1,38 @@
+// Event time (G12): microseconds since 1970 in UTC. There is no now() here: the language has none (G13).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/error.h"
+
+namespace foldline {
+
+// RFC 3339 with any offset; also without one (UTC), with a space for the T, and with up to 9 digits of fraction (cut to µs).
+Result<std::int64_t> parse_timestamp_us(std::string_view text);
+// 2026-04-03
+Result<std::int64_t> parse_date_days(std::string_view text);
+std::string format_timestamp(std::int64_t micros_since_1970);  // 2026-04-03T09:15:00.250000Z; whole seconds without a fraction
+std::string format_date(std::int64_t days_since_1970);
+std::int64_t date_of(std::int64_t micros_since_1970);  // floor to days, UTC
+// "30s 5m 2h 7d 2w": one number and one unit; microseconds.
+Result<std::int64_t> parse_duration_us(std::string_view text);
+
+// A zone of the IANA database (or UTC), read once; offsets by the zone's rules. Thread-safe after load.
+class Zone {
+ public:
+  static Result<Zone> load(std::string_view name);  // "UTC", "Europe/Berlin"
+  [[nodiscard]] std::int64_t offset_us(std::int64_t micros_since_1970) const;  // local = UTC + offset
+  [[nodiscard]] std::int64_t date_of(std::int64_t micros_since_1970) const;
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+ private:
+  std::string name_ = "UTC";
+  struct Table;
+  std::shared_ptr<const Table> table_;  // null: UTC
+};
+
+}  // namespace foldline

@@ -1,0 +1,49 @@
+// The log as a lane sees it: a few partitions to start, read and stop. common/kafka implements it for Kafka, tests/unit/engine for the
+// simulation.
+//
+// Threads: poll() belongs to the lane's thread; start() and bounds() may block and are called from the lane's executor while the lane
+// does not poll those partitions' records as its own (it drops what arrives before start() answered).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "common/error.h"
+#include "common/record.h"
+
+namespace foldline {
+
+// What a lane receives. A Record and its views live only during the call: copy what must stay.
+class LogVisitor {
+ public:
+  virtual ~LogVisitor() = default;
+  // Answer false to stop: the record was taken, the next poll() goes on behind it.
+  virtual bool on_record(const Record& record) = 0;
+  // Everything below `offset` has been read (control records included).
+  virtual void on_end(std::uint32_t slot, std::int64_t offset) = 0;
+  // code log_lost: the position is outside the log, or the topic is gone (G6). Anything else is passing.
+  virtual void on_error(std::uint32_t slot, const Error& error) = 0;
+};
+
+struct LogBounds {
+  std::int64_t low = 0;   // first offset that can still be read
+  std::int64_t high = 0;  // next offset to be written
+};
+
+// `epoch` numbers a start(): records from before it are never delivered after it.
+class LogReader {
+ public:
+  virtual ~LogReader() = default;
+  // Delivers what is there, up to `max_records`; never waits.
+  virtual void poll(std::size_t max_records, LogVisitor& visitor) = 0;
+  // From now on slot's records come from `offset` on, in offset order. May block up to a few seconds.
+  virtual Result<void> start(std::uint32_t slot, std::int64_t offset) = 0;
+  virtual Result<LogBounds> bounds(std::uint32_t slot) = 0;
+  // The first offset whose record's timestamp is at or after `timestamp_us` (ListOffsets); the end when there is none.
+  virtual Result<std::int64_t> offset_for_time(std::uint32_t slot, std::int64_t timestamp_us) = 0;
+  // For tools that watch lag only; best effort, never blocks, and is skipped while a rebalance runs (G7).
+  virtual void commit_group_offset(std::uint32_t slot, std::int64_t next_offset) = 0;
+};
+
+}  // namespace foldline

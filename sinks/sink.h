@@ -1,0 +1,190 @@
+// The sink contract: what every store gives the engine, and the one way in which changes become durable.
+//
+// A Store is opened once per worker and makes one Sink per lane. A Sink takes ownership of partitions (`open`), and commits
+// batches: changes + checkpoints + processed IDs, only if every stored checkpoint is still its own (compare-and-set on owner,
+// generation and next_offset, G1). No lease, no clock.
+//
+//   auto store = *registry.open(file.store, context);   auto sink = *store->new_sink();
+//   auto opened = *sink->open(partitions, owner);       CommitResult r = sink->commit(batch);
+//
+// Atomic domains (G4). A store is one or several parts that fail alone: Postgres and standalone Redis have one domain, Redis Cluster
+// one per bucket, a search index one per document. A checkpoint's `next_offset` is the smallest over the domains, and the engine
+// drops, before folding, every change whose target's own watermark is past the event. Stores with `row_watermarks` are asked for the
+// watermarks of rows (`load`) before the engine folds onto them.
+//
+// Threads: a Sink is used by one thread at a time; different Sinks of a Store may be used at once.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/change.h"
+#include "common/error.h"
+#include "common/record.h"
+#include "common/uuid.h"
+#include "common/view.h"
+
+namespace foldline {
+
+// Which build of which projection a worker keeps.
+struct ProjectionId {
+  std::string projection;
+  std::int64_t generation = 1;
+};
+
+// G1. Stored with the data, per (projection, generation, topic, partition).
+struct Checkpoint {
+  std::int64_t next_offset = 0;
+  Uuid owner;                        // written on assignment
+  Uuid batch_id;                     // of the last commit: answers "did my COMMIT arrive?" (G5)
+  std::string topic_id;              // empty where the client gives none
+  std::int32_t leader_epoch = -1;
+  std::int64_t anchor_offset = -1;   // the last data record applied, and the hash of its bytes (G6)
+  std::uint64_t anchor_hash = 0;
+  std::int64_t max_event_time_us = INT64_MIN;
+};
+
+// One packed value of processed IDs (G15): see engine/id_window.h for the bytes.
+struct IdChunk {
+  std::int64_t first_offset = 0;
+  std::int64_t last_offset = 0;
+  std::string packed;
+};
+
+struct OpenedPartition {
+  bool found = false;                // no checkpoint yet: the engine decides where to start (G6) and the first commit expects that
+  Checkpoint checkpoint;             // of the smallest domain
+  std::vector<std::int64_t> domain_next_offsets;  // empty when the store has one domain
+  std::vector<IdChunk> ids;          // those that reach into [next_offset - window, next_offset), oldest first
+};
+
+// What the engine asks of the partitions that it opens.
+struct OpenRequest {
+  std::span<const TopicPartition> partitions;
+  Uuid owner;
+  std::int64_t id_window = 250'000;  // W of G14; 0: no processed IDs
+};
+
+enum class RowBase : std::uint8_t {
+  keep,   // apply the cells to the row as it is (or to a new one)
+  reset,  // the row was deleted and came back within the batch: start from the defaults (G11)
+  erase,  // hard delete; cells are to be ignored
+};
+
+enum class CellState : std::uint8_t {
+  none,   // the field keeps its value
+  set,    // `value` replaces it
+  merge,  // `value` is combined with it by `op` (add, min, max, append, remove)
+};
+
+// The normal form of one field after folding (G8).
+struct Cell {
+  CellState state = CellState::none;
+  Op op = Op::set;
+  Value value;
+};
+
+// One key's net effect. Guarded cells (Field::guard >= 0) replace the stored value only if guards[g] is greater than the stored stamp.
+struct FoldedRow {
+  std::uint64_t key_hash = 0;
+  const Value* key = nullptr;
+  Cell* cells = nullptr;          // as many as the view has fields
+  GuardStamp* guards = nullptr;   // as many as the view has guards; empty: this batch holds none for the group
+  RowBase base = RowBase::keep;
+  bool soft_deleted = false;      // set the soft_delete field to deleted_at_us after the cells; else a deleted row starts anew
+  std::int64_t deleted_at_us = 0;
+};
+
+// A partition's part of a batch: [from_offset, next_offset).
+struct PartitionCommit {
+  const TopicPartition* topic_partition = nullptr;
+  std::int64_t expected_offset = 0;  // the stored next_offset must be this
+  bool expected_missing = false;     // ... or there must be none yet (the first commit of a partition)
+  Checkpoint after;                  // owner and batch_id are the batch's; next_offset > expected_offset, or equal at EOF
+  // The batch's processed IDs, and where they go: a new chunk, or appended to the tail chunk that starts at `tail_first_offset`.
+  std::string_view ids;
+  std::int64_t ids_first_offset = -1;
+  std::int64_t ids_last_offset = -1;
+  std::int64_t tail_first_offset = -1;  // -1: a new chunk
+  std::int64_t trim_ids_below = -1;     // chunks whose last offset is smaller may go; -1: nothing to trim
+};
+
+struct ViewRows {
+  std::uint32_t view = 0;
+  std::span<FoldedRow* const> rows;  // distinct keys, in no order: a sink that needs one sorts
+};
+
+struct CommitBatch {
+  Uuid owner;
+  Uuid batch_id;                                // the same when the same batch is tried again
+  std::span<const PartitionCommit> partitions;  // sorted by topic, partition
+  std::span<const ViewRows> views;              // in file order
+};
+
+enum class CommitStatus {
+  committed,
+  fenced,    // some checkpoint is no longer this worker's: drop, reload (G2)
+  retry,     // store away, overloaded, read-only, deadlock: the same batch again later (G19)
+  rejected,  // these changes can never be applied: halve to find the event (G29)
+};
+
+struct CommitResult {
+  CommitStatus status = CommitStatus::retry;
+  Error error;  // meaningless when committed
+};
+
+struct SinkTraits {
+  std::uint32_t domains = 1;      // atomic domains with a checkpoint each
+  bool row_watermarks = false;    // each row carries its own watermarks (search stores)
+  std::size_t max_batch_rows = 50'000;
+  std::size_t max_batch_bytes = 16 * 1024 * 1024;
+};
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+
+  // Takes ownership: afterwards no other owner's commit on these partitions succeeds. Answers in the request's order.
+  // Crash: ownership without a commit changes no data; the next owner takes over the same way.
+  virtual Result<std::vector<OpenedPartition>> open(const OpenRequest& request) = 0;
+
+  // All or nothing per atomic domain. See each sink for what a crash at each step leaves behind.
+  virtual CommitResult commit(const CommitBatch& batch) = 0;
+
+  // The stored checkpoints as they are now (G3: looks for one that moved back, or changed its owner). Never takes ownership.
+  virtual Result<std::vector<OpenedPartition>> reload(std::span<const TopicPartition> partitions) = 0;
+
+  // Whether the store can hold this change at all, from the schema alone and without a round trip: a NUL in Postgres' text, a key too
+  // long for its index. An error (code store_rejected) makes the event a letter before it reaches a batch.
+  // Called by the folding thread while commit() runs on another: it must only read what is fixed after construction.
+  [[nodiscard]] virtual Result<void> check(const ViewSchema& view, const Change& change) const = 0;
+
+  // The domain that holds a row (G4); always 0 when traits().domains is 1. Threads: as check().
+  [[nodiscard]] virtual std::uint32_t domain_of(std::uint32_t /*view*/, std::uint64_t /*key_hash*/) const { return 0; }
+};
+
+// One partition's checkpoint for `foldline status`.
+struct StoredCheckpoint {
+  TopicPartition topic_partition;
+  Checkpoint checkpoint;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+  [[nodiscard]] virtual SinkTraits traits() const = 0;
+  // Creates what is missing and applies additive changes, under a lock that serialises workers which start at once; refuses, with the
+  // reason, whatever would destroy data. Idempotent.
+  virtual Result<void> prepare() = 0;
+  virtual Result<std::unique_ptr<Sink>> new_sink() = 0;
+  virtual Result<std::vector<StoredCheckpoint>> checkpoints() = 0;
+  // Does the store answer? For /readyz while no batch flows. Bounded by the store's connect time-out.
+  virtual Result<void> ping() = 0;
+};
+
+}  // namespace foldline
