@@ -1,0 +1,69 @@
+// RAII over librdkafka's C API (https://github.com/confluentinc/librdkafka, rdkafka.h). Only this folder includes rdkafka.h.
+//
+//   kafka::ClientOptions options{.brokers = "127.0.0.1:9092"};
+//   auto producer = kafka::Producer::create(options);
+//
+// Errors: a setting that librdkafka refuses is ErrorCode::config and names the setting, never its value.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/error.h"
+#include "common/secret.h"
+
+using rd_kafka_t = struct rd_kafka_s;
+using rd_kafka_conf_t = struct rd_kafka_conf_s;
+
+namespace foldline::kafka {
+
+struct ClientOptions {
+  std::string brokers;  // host:port,host:port
+  std::string client_id = "foldline";
+  std::vector<std::pair<std::string, Secret>> options;  // raw librdkafka settings; they win over Foldline's defaults
+};
+
+struct ConfDeleter {
+  void operator()(rd_kafka_conf_t* conf) const;
+};
+using ConfPtr = std::unique_ptr<rd_kafka_conf_t, ConfDeleter>;
+
+// Brokers, client ID and `defaults`, then the user's options. `forbidden`: settings that the guarantee depends on; naming one in
+// `options` is an error that says why.
+struct Setting {
+  const char* name;
+  const char* value;
+};
+struct Forbidden {
+  const char* name;
+  const char* why;
+};
+Result<ConfPtr> make_conf(const ClientOptions& options, const std::vector<Setting>& defaults, const std::vector<Forbidden>& forbidden);
+
+// What librdkafka tells about itself (broker away, authentication failed): logged, and the newest kept for /readyz.
+class ClientHealth {
+ public:
+  ClientHealth();
+  ~ClientHealth();
+  ClientHealth(const ClientHealth&) = delete;
+  ClientHealth& operator=(const ClientHealth&) = delete;
+
+  // Empty while all is well. Thread-safe.
+  [[nodiscard]] std::string last_error() const;
+  void set_error(std::string message);
+  void clear();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Routes librdkafka's log lines to ours and its error events to `health`, which must outlive the client.
+void attach_callbacks(rd_kafka_conf_t* conf, ClientHealth* health);
+
+std::string version();  // of the librdkafka that runs
+
+}  // namespace foldline::kafka

@@ -1,0 +1,165 @@
+#include "common/kafka/consumer.h"
+
+#include <spdlog/spdlog.h>
+
+#include <array>
+
+#include "common/kafka/consumer_impl.h"
+
+namespace foldline::kafka {
+
+namespace {
+
+std::vector<TopicPartition> to_partitions(const rd_kafka_topic_partition_list_t* list) {
+  std::vector<TopicPartition> out;
+  out.reserve(static_cast<std::size_t>(list->cnt));
+  for (int i = 0; i < list->cnt; ++i) out.push_back({list->elems[i].topic, list->elems[i].partition});
+  return out;
+}
+
+void log_if_error(const char* what, rd_kafka_resp_err_t error) {
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) spdlog::warn("kafka group: {}: {}", what, rd_kafka_err2str(error));
+}
+
+// Each partition's own queue is forwarded to its lane's. librdkafka forwards it to the group's queue anew whenever the partition is
+// assigned unless the application has claimed it before, so this is done on each assignment, before assign() (G7).
+void split_queues(rd_kafka_t* client, const std::vector<TopicPartition>& partitions, const std::vector<PartitionQueue*>& queues) {
+  for (std::size_t i = 0; i < partitions.size(); ++i) {
+    rd_kafka_queue_t* own = rd_kafka_queue_get_partition(client, partitions[i].topic.c_str(), partitions[i].partition);
+    if (own == nullptr) continue;
+    rd_kafka_queue_forward(own, queues[i]->handle());
+    rd_kafka_queue_destroy(own);
+  }
+}
+
+void assign(Consumer::Impl& impl, rd_kafka_topic_partition_list_t* list) {
+  const std::vector<TopicPartition> partitions = to_partitions(list);
+  const std::vector<PartitionQueue*> queues = impl.listener->on_assign(partitions);
+  split_queues(impl.client, partitions, queues);
+  // At the end, so that nothing is read before the store's checkpoint has been loaded; the lane drops what comes before its seek().
+  for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = RD_KAFKA_OFFSET_END;
+  log_if_error("assign", rd_kafka_assign(impl.client, list));
+}
+
+void on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t* list, void* /*opaque*/);
+
+}  // namespace
+
+// rd_kafka's opaque is the ClientHealth (its error callback needs it); the Impl stands around it.
+static Consumer::Impl& impl_of(rd_kafka_t* client) {
+  auto* health = static_cast<ClientHealth*>(rd_kafka_opaque(client));
+  static_assert(offsetof(Consumer::Impl, health) == 0, "impl_of() relies on health being the first member");
+  return *reinterpret_cast<Consumer::Impl*>(health);
+}
+
+namespace {
+
+void on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t* list, void* /*opaque*/) {
+  Consumer::Impl& impl = impl_of(client);
+  impl.rebalancing.store(true, std::memory_order_release);
+  switch (event) {
+    case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
+      assign(impl, list);
+      impl.rebalancing.store(false, std::memory_order_release);
+      impl.health.clear();
+      break;
+    case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
+      impl.listener->on_revoke(to_partitions(list));
+      log_if_error("unassign", rd_kafka_assign(client, nullptr));
+      break;
+    default:
+      spdlog::warn("kafka group: rebalance: {}", rd_kafka_err2str(event));
+      impl.listener->on_revoke(to_partitions(list));
+      log_if_error("unassign", rd_kafka_assign(client, nullptr));
+      break;
+  }
+}
+
+}  // namespace
+
+Consumer::Consumer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<Consumer>> Consumer::create(const ConsumerOptions& options, RebalanceListener& listener) {
+  const std::string queue_kbytes = std::to_string(options.partition_queue_kbytes);
+  auto conf = make_conf(options.client,
+                        {{"group.id", options.group.c_str()},
+                         {"enable.auto.commit", "false"},
+                         {"enable.auto.offset.store", "false"},
+                         {"auto.offset.reset", "error"},
+                         {"enable.partition.eof", "true"},
+                         {"partition.assignment.strategy", "range,roundrobin"},
+                         {"session.timeout.ms", "10000"},
+                         {"heartbeat.interval.ms", "2000"},
+                         {"topic.metadata.refresh.interval.ms", "30000"},
+                         {"allow.auto.create.topics", "false"},
+                         {"isolation.level", "read_committed"},
+                         {"queued.min.messages", "100000"},
+                         {"queued.max.messages.kbytes", queue_kbytes.c_str()},
+                         {"fetch.wait.max.ms", "100"},
+                         {"fetch.error.backoff.ms", "100"},
+                         {"fetch.max.bytes", "8388608"},
+                         {"reconnect.backoff.max.ms", "2000"},
+                         {"socket.keepalive.enable", "true"}},
+                        {{"enable.auto.commit", "positions live in the store"},
+                         {"auto.offset.reset", "a lost position must stop the partition, never reset it silently"},
+                         {"partition.assignment.strategy", "Foldline uses the eager protocol"},
+                         {"group.id", "it is the projection file's `group`"},
+                         {"enable.partition.eof", "lag is measured with it"}});
+  if (!conf) return fail(conf.error());
+  auto impl = std::make_unique<Impl>();
+  impl->listener = &listener;
+  attach_callbacks(conf->get(), &impl->health);
+  rd_kafka_conf_set_rebalance_cb(conf->get(), &on_rebalance);
+  std::array<char, 512> why{};
+  impl->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), why.data(), why.size());
+  if (impl->client == nullptr) return fail(ErrorCode::config, std::string("Kafka consumer: ") + why.data());
+  static_cast<void>(conf->release());  // the client owns it now
+  rd_kafka_poll_set_consumer(impl->client);
+  return std::unique_ptr<Consumer>(new Consumer(std::move(impl)));
+}
+
+Consumer::~Consumer() {
+  if (impl_ != nullptr && impl_->client != nullptr) rd_kafka_consumer_close(impl_->client);
+}
+
+Result<void> Consumer::subscribe(const std::vector<std::string>& topics) {
+  const TopicList list = new_topic_list(topics.size());
+  for (const std::string& topic : topics) rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+  const rd_kafka_resp_err_t error = rd_kafka_subscribe(impl_->client, list.get());
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return fail(ErrorCode::log_unavailable, std::string("subscribing: ") + rd_kafka_err2str(error), "check the names under `topics`");
+  }
+  return {};
+}
+
+void Consumer::poll(std::chrono::milliseconds timeout) {
+  rd_kafka_message_t* message = rd_kafka_consumer_poll(impl_->client, static_cast<int>(timeout.count()));
+  if (message == nullptr) return;
+  // Records go to the lanes' queues; what arrives here are the group's own errors.
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    const char* topic = message->rkt != nullptr ? rd_kafka_topic_name(message->rkt) : "";
+    const char* reason = rd_kafka_message_errstr(message);
+    spdlog::warn("kafka group: {} {}", topic, reason != nullptr ? reason : rd_kafka_err2str(message->err));
+    impl_->health.set_error(std::string(reason != nullptr ? reason : rd_kafka_err2str(message->err)));
+  }
+  rd_kafka_message_destroy(message);
+}
+
+void Consumer::leave() {
+  log_if_error("unsubscribe", rd_kafka_unsubscribe(impl_->client));
+  // The revoke arrives through poll(); a second is enough on a healthy broker, and without one the session times out by itself.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+  while (std::chrono::steady_clock::now() < deadline) {
+    rd_kafka_topic_partition_list_t* assigned = nullptr;
+    rd_kafka_assignment(impl_->client, &assigned);
+    const TopicList owned(assigned);
+    if (assigned == nullptr || assigned->cnt == 0) return;
+    poll(std::chrono::milliseconds(50));
+  }
+}
+
+std::string Consumer::last_error() const { return impl_->health.last_error(); }
+
+std::unique_ptr<PartitionQueue> Consumer::new_queue() { return std::make_unique<PartitionQueue>(*impl_); }
+
+}  // namespace foldline::kafka

@@ -1,0 +1,124 @@
+// A consumer-group member whose partitions are read through queues of their own.
+//
+// librdkafka's group membership decides who reads what; everything else is ours: positions live in the store, so nothing is ever
+// started from a committed group offset, and `auto.offset.reset` is `error` (G6).
+//
+//   auto consumer = *Consumer::create(options, "analytics-consumer", listener);
+//   consumer->subscribe({"orders.events"});
+//   while (running) consumer->poll(100ms);        // calls the listener's on_assign / on_revoke on this thread
+//
+// Why no pause/resume: librdkafka 2.0 may skip offsets around them (G7). A queue that nobody polls is back-pressure enough: the client
+// stops fetching at queued.max.messages.kbytes, and poll() on the group's own queue keeps the membership alive.
+//
+// Threads: poll(), subscribe(), leave() on one thread; a PartitionQueue on its lane's thread (seek() may come from another, see there).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/kafka/client.h"
+#include "common/record.h"
+
+using rd_kafka_queue_t = struct rd_kafka_queue_s;
+using rd_kafka_message_t = struct rd_kafka_message_s;
+
+namespace foldline::kafka {
+
+// Called inside Consumer::poll() and leave().
+class RebalanceListener {
+ public:
+  virtual ~RebalanceListener() = default;
+  // The whole assignment (eager protocol, G7). Answers the queue that each partition shall be read through, in the same order; reading
+  // starts at no position until seek() gives one.
+  virtual std::vector<class PartitionQueue*> on_assign(const std::vector<TopicPartition>& partitions) = 0;
+  // All of them go. Must return within a second or two: the group waits for it.
+  virtual void on_revoke(const std::vector<TopicPartition>& partitions) = 0;
+};
+
+struct ConsumerOptions {
+  ClientOptions client;
+  std::string group;
+  std::size_t partition_queue_kbytes = 4096;  // prefetched records per partition
+};
+
+class Consumer {
+ public:
+  static Result<std::unique_ptr<Consumer>> create(const ConsumerOptions& options, RebalanceListener& listener);
+  ~Consumer();
+  Consumer(const Consumer&) = delete;
+  Consumer& operator=(const Consumer&) = delete;
+
+  // Topic names, or patterns that start with ^ (POSIX extended regular expressions).
+  Result<void> subscribe(const std::vector<std::string>& topics);
+  // Serves the group for up to `timeout`.
+  void poll(std::chrono::milliseconds timeout);
+  // Leaves the group: on_revoke() for what is still assigned. subscribe() joins again.
+  void leave();
+
+  // Empty while all is well; else what the group's queue said last (unknown topic, broker away, fenced instance). Thread-safe.
+  [[nodiscard]] std::string last_error() const;
+
+  std::unique_ptr<PartitionQueue> new_queue();
+
+  struct Impl;
+
+ private:
+  explicit Consumer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+struct Watermarks {
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+};
+
+// Receives what a queue holds. Views live only during the call.
+class QueueVisitor {
+ public:
+  virtual ~QueueVisitor() = default;
+  // `partition` is one of the assignment; slot and topic_partition of `record` are not filled in.
+  virtual bool on_record(std::string_view topic, std::int32_t partition, Record& record) = 0;
+  virtual void on_end(std::string_view topic, std::int32_t partition, std::int64_t offset) = 0;
+  virtual void on_error(std::string_view topic, std::int32_t partition, const Error& error) = 0;
+};
+
+// The records of some of a consumer's partitions.
+class PartitionQueue {
+ public:
+  static constexpr std::size_t kFetchBatch = 1024;
+
+  explicit PartitionQueue(Consumer::Impl& consumer);
+  ~PartitionQueue();
+  PartitionQueue(const PartitionQueue&) = delete;
+  PartitionQueue& operator=(const PartitionQueue&) = delete;
+
+  // Delivers up to `max_records`, never waits. False from on_record stops; what was fetched and not delivered comes first next time.
+  void poll(std::size_t max_records, QueueVisitor& visitor);
+  // Forgets what was fetched and not delivered. Call with no poll() running, after a seek or a rebalance.
+  void discard_fetched();
+  // Becomes readable when the queue has something: write end of an eventfd or pipe, 8 bytes a time.
+  void wake_through(int file_descriptor);
+
+  // The calls below are thread-safe and block for up to `timeout`.
+  Result<void> seek(const TopicPartition& partition, std::int64_t offset, std::chrono::milliseconds timeout);
+  Result<Watermarks> watermarks(const TopicPartition& partition, std::chrono::milliseconds timeout);
+  Result<std::int64_t> offset_for_time(const TopicPartition& partition, std::int64_t timestamp_us, std::chrono::milliseconds timeout);
+  // Asynchronous, best effort, skipped while a rebalance runs (G7).
+  void commit_group_offset(const TopicPartition& partition, std::int64_t next_offset);
+
+  [[nodiscard]] rd_kafka_queue_t* handle() const { return queue_; }
+
+ private:
+  Consumer::Impl& consumer_;
+  rd_kafka_queue_t* queue_;
+  std::vector<rd_kafka_message_t*> fetched_;
+  std::size_t next_ = 0;
+  std::vector<Header> headers_;
+};
+
+}  // namespace foldline::kafka

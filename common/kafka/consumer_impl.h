@@ -1,0 +1,32 @@
+// Internal to common/kafka: what Consumer and PartitionQueue share.
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include <atomic>
+#include <mutex>
+#include <string>
+
+#include "common/kafka/consumer.h"
+
+namespace foldline::kafka {
+
+struct TopicListDeleter {
+  void operator()(rd_kafka_topic_partition_list_t* list) const { rd_kafka_topic_partition_list_destroy(list); }
+};
+using TopicList = std::unique_ptr<rd_kafka_topic_partition_list_t, TopicListDeleter>;
+
+inline TopicList new_topic_list(std::size_t size) { return TopicList(rd_kafka_topic_partition_list_new(static_cast<int>(size))); }
+
+struct Consumer::Impl {
+  ClientHealth health;
+  rd_kafka_t* client = nullptr;
+  RebalanceListener* listener = nullptr;
+  std::atomic<bool> rebalancing{false};
+
+  ~Impl() {
+    if (client != nullptr) rd_kafka_destroy(client);
+  }
+};
+
+}  // namespace foldline::kafka

@@ -1,0 +1,158 @@
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "common/kafka/consumer.h"
+#include "common/kafka/consumer_impl.h"
+
+namespace foldline::kafka {
+
+namespace {
+
+// What an error in a partition's queue means for the projection.
+Error consume_error(const rd_kafka_message_t& message) {
+  const char* text = rd_kafka_message_errstr(&message);
+  std::string reason = text != nullptr ? text : rd_kafka_err2str(message.err);
+  switch (message.err) {
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE: return {ErrorCode::log_lost, "the position is outside the log: " + reason, "", false};
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+      return {ErrorCode::log_unavailable, "the topic or partition is unknown: " + reason, "was the topic deleted?", true};
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+      return {ErrorCode::log_unavailable, "not allowed to read the topic: " + reason, "give the worker's user the right to read it", true};
+    default: return {ErrorCode::log_unavailable, reason, "", true};
+  }
+}
+
+void read_headers(const rd_kafka_message_t* message, std::vector<Header>& out) {
+  out.clear();
+  rd_kafka_headers_t* headers = nullptr;
+  if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  const char* name = nullptr;
+  const void* value = nullptr;
+  std::size_t size_bytes = 0;
+  for (std::size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size_bytes) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
+    Header header{name, std::nullopt};
+    if (value != nullptr) header.value = std::string_view(static_cast<const char*>(value), size_bytes);
+    out.push_back(header);
+  }
+}
+
+std::optional<std::string_view> bytes_or_null(const void* data, std::size_t size_bytes) {
+  if (data == nullptr) return std::nullopt;
+  return std::string_view(static_cast<const char*>(data), size_bytes);
+}
+
+Error request_error(const char* what, const TopicPartition& partition, rd_kafka_resp_err_t error) {
+  return {ErrorCode::log_unavailable, std::string(what) + " of " + partition.to_string() + ": " + rd_kafka_err2str(error),
+          "is a broker reachable?", true};
+}
+
+}  // namespace
+
+PartitionQueue::PartitionQueue(Consumer::Impl& consumer) : consumer_(consumer), queue_(rd_kafka_queue_new(consumer.client)) {
+  fetched_.reserve(kFetchBatch);
+}
+
+PartitionQueue::~PartitionQueue() {
+  discard_fetched();
+  rd_kafka_queue_destroy(queue_);
+}
+
+void PartitionQueue::poll(std::size_t max_records, QueueVisitor& visitor) {
+  for (std::size_t delivered = 0; delivered < max_records; ++delivered) {
+    if (next_ == fetched_.size()) {
+      // With a time-out of 0 librdkafka hands over what is queued and does not wait for a full batch.
+      fetched_.resize(kFetchBatch);
+      const ssize_t count = rd_kafka_consume_batch_queue(queue_, 0, fetched_.data(), fetched_.size());
+      fetched_.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+      next_ = 0;
+      if (fetched_.empty()) return;
+    }
+    rd_kafka_message_t* message = fetched_[next_++];
+    const std::unique_ptr<rd_kafka_message_t, decltype(&rd_kafka_message_destroy)> owner(message, &rd_kafka_message_destroy);
+    if (message->rkt == nullptr) continue;
+    const std::string_view topic = rd_kafka_topic_name(message->rkt);
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      visitor.on_end(topic, message->partition, message->offset);
+      continue;
+    }
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      visitor.on_error(topic, message->partition, consume_error(*message));
+      continue;
+    }
+    read_headers(message, headers_);
+    Record record;
+    record.offset = message->offset;
+    record.timestamp_us = std::max<std::int64_t>(0, rd_kafka_message_timestamp(message, nullptr)) * 1000;
+    record.key = bytes_or_null(message->key, message->key_len);
+    record.value = bytes_or_null(message->payload, message->len);
+    record.headers = headers_;
+    if (!visitor.on_record(topic, message->partition, record)) return;
+  }
+}
+
+void PartitionQueue::discard_fetched() {
+  for (; next_ < fetched_.size(); ++next_) rd_kafka_message_destroy(fetched_[next_]);
+  fetched_.clear();
+  next_ = 0;
+}
+
+void PartitionQueue::wake_through(int file_descriptor) {
+  static constexpr std::uint64_t kOne = 1;  // an eventfd wants 8 bytes
+  rd_kafka_queue_io_event_enable(queue_, file_descriptor, &kOne, sizeof kOne);
+}
+
+Result<void> PartitionQueue::seek(const TopicPartition& partition, std::int64_t offset, std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  while (true) {
+    const TopicList list = new_topic_list(1);
+    rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition)->offset = offset;
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (rd_kafka_error_t* failed = rd_kafka_seek_partitions(consumer_.client, list.get(), static_cast<int>(timeout.count()))) {
+      error = rd_kafka_error_code(failed);
+      rd_kafka_error_destroy(failed);
+    } else {
+      error = list->elems[0].err;
+    }
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    // Right after assign() the partition is not being fetched yet: that takes some milliseconds.
+    if (error != RD_KAFKA_RESP_ERR__STATE || std::chrono::steady_clock::now() > deadline) {
+      return fail(request_error("seek", partition, error));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+Result<Watermarks> PartitionQueue::watermarks(const TopicPartition& partition, std::chrono::milliseconds timeout) {
+  Watermarks out;
+  const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(consumer_.client, partition.topic.c_str(), partition.partition,
+                                                                     &out.low, &out.high, static_cast<int>(timeout.count()));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(request_error("asking the bounds", partition, error));
+  return out;
+}
+
+Result<std::int64_t> PartitionQueue::offset_for_time(const TopicPartition& partition, std::int64_t timestamp_us,
+                                                     std::chrono::milliseconds timeout) {
+  const TopicList list = new_topic_list(1);
+  rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition)->offset = timestamp_us / 1000;
+  rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(consumer_.client, list.get(), static_cast<int>(timeout.count()));
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = list->elems[0].err;
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(request_error("asking the offset for a time", partition, error));
+  if (list->elems[0].offset >= 0) return list->elems[0].offset;
+  auto bounds = watermarks(partition, timeout);  // no record is that young: the end
+  if (!bounds) return fail(bounds.error());
+  return bounds->high;
+}
+
+void PartitionQueue::commit_group_offset(const TopicPartition& partition, std::int64_t next_offset) {
+  if (consumer_.rebalancing.load(std::memory_order_acquire)) return;
+  const TopicList list = new_topic_list(1);
+  rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition)->offset = next_offset;
+  rd_kafka_commit(consumer_.client, list.get(), 1);
+}
+
+}  // namespace foldline::kafka

@@ -1,0 +1,51 @@
+// An idempotent producer that answers when everything is acknowledged.
+//
+//   auto producer = *kafka::Producer::create(options);
+//   Result<void> r = producer->produce_all(records);   // all acknowledged by all in-sync replicas, or an error
+//
+// Threads: one thread at a time.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/kafka/client.h"
+
+namespace foldline::kafka {
+
+struct OutgoingRecord {
+  std::string topic;
+  std::optional<std::string> key;
+  std::string value;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+class Producer {
+ public:
+  static constexpr std::chrono::milliseconds kDeliveryTimeout{30'000};
+
+  static Result<std::unique_ptr<Producer>> create(const ClientOptions& options);
+  ~Producer();
+  Producer(const Producer&) = delete;
+  Producer& operator=(const Producer&) = delete;
+
+  // Blocks until every record is acknowledged or one has failed (then the others may or may not have been written).
+  // Error: code dead_letter, retryable unless the record can never be taken (too large, topic refused by authorisation).
+  Result<void> produce_all(std::span<const OutgoingRecord> records);
+
+  // Creates the topics that are not there; those that are, stay as they are. `partitions` -1: the broker's default.
+  Result<void> ensure_topics(std::span<const std::string> topics, int partitions);
+
+ private:
+  struct Impl;
+  explicit Producer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace foldline::kafka
