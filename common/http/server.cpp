@@ -1,0 +1,58 @@
+#include "common/http/server.h"
+
+#include <httplib.h>
+
+#include <charconv>
+#include <thread>
+
+namespace foldline {
+
+struct HttpServer::Impl {
+  httplib::Server server;
+  std::thread thread;
+};
+
+HttpServer::HttpServer() : impl_(std::make_unique<Impl>()) {
+  impl_->server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };  // the server takes ownership
+  impl_->server.set_read_timeout(kTimeoutSeconds);
+  impl_->server.set_write_timeout(kTimeoutSeconds);
+  impl_->server.set_keep_alive_timeout(1);
+  impl_->server.set_payload_max_length(1024);
+}
+
+HttpServer::~HttpServer() { stop(); }
+
+void HttpServer::get(const std::string& path, std::function<HttpAnswer()> handler) {
+  impl_->server.Get(path, [handler = std::move(handler)](const httplib::Request&, httplib::Response& response) {
+    const HttpAnswer answer = handler();
+    response.status = answer.status;
+    response.set_content(answer.body, answer.content_type.c_str());
+  });
+}
+
+Result<int> HttpServer::listen(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  int port = -1;
+  if (colon != std::string::npos) {
+    const char* end = address.data() + address.size();
+    const auto parsed = std::from_chars(address.data() + colon + 1, end, port);
+    if (parsed.ec != std::errc() || parsed.ptr != end) port = -1;
+  }
+  if (port < 0 || port > 65535) return fail(ErrorCode::config, "`" + address + "` is not host:port", "for example 127.0.0.1:8080 or :8080");
+  const std::string host = colon == 0 ? "0.0.0.0" : address.substr(0, colon);
+  if (port == 0) {
+    port = impl_->server.bind_to_any_port(host);
+  } else if (!impl_->server.bind_to_port(host, port)) {
+    port = -1;
+  }
+  if (port < 0) return fail(ErrorCode::config, "can't listen on " + address, "is the port taken? --http 127.0.0.1:0 takes a free one");
+  impl_->thread = std::thread([this] { impl_->server.listen_after_bind(); });
+  return port;
+}
+
+void HttpServer::stop() {
+  impl_->server.stop();
+  if (impl_->thread.joinable()) impl_->thread.join();
+}
+
+}  // namespace foldline
