@@ -99,8 +99,9 @@ class PartitionQueue {
 
   // Delivers up to `max_records`, never waits. False from on_record stops; what was fetched and not delivered comes first next time.
   void poll(std::size_t max_records, QueueVisitor& visitor);
-  // Forgets what was fetched and not delivered. Call with no poll() running, after a seek or a rebalance.
+  // Forgets what was fetched and not delivered, of all partitions (after a rebalance) or of one (after its seek). Not while poll() runs.
   void discard_fetched();
+  void discard_fetched(const TopicPartition& partition);
   // Becomes readable when the queue has something: write end of an eventfd or pipe, 8 bytes a time.
   void wake_through(int file_descriptor);
 

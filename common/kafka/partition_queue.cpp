@@ -101,6 +101,16 @@ void PartitionQueue::discard_fetched() {
   next_ = 0;
 }
 
+void PartitionQueue::discard_fetched(const TopicPartition& partition) {
+  const auto is_of_partition = [&](rd_kafka_message_t* message) {
+    if (message->rkt == nullptr || message->partition != partition.partition || partition.topic != rd_kafka_topic_name(message->rkt)) return false;
+    rd_kafka_message_destroy(message);
+    return true;
+  };
+  const auto first = fetched_.begin() + static_cast<std::ptrdiff_t>(next_);
+  fetched_.erase(std::remove_if(first, fetched_.end(), is_of_partition), fetched_.end());
+}
+
 void PartitionQueue::wake_through(int file_descriptor) {
   static constexpr std::uint64_t kOne = 1;  // an eventfd wants 8 bytes
   rd_kafka_queue_io_event_enable(queue_, file_descriptor, &kOne, sizeof kOne);
