@@ -42,6 +42,8 @@ class LogReader {
   virtual Result<LogBounds> bounds(std::uint32_t slot) = 0;
   // The first offset whose record's timestamp is at or after `timestamp_us` (ListOffsets); the end when there is none.
   virtual Result<std::int64_t> offset_for_time(std::uint32_t slot, std::int64_t timestamp_us) = 0;
+  // The lane takes no more of this slot's records until the next start(): they need not be fetched. Best effort, never blocks.
+  virtual void stop(std::uint32_t /*slot*/) {}
   // For tools that watch lag only; best effort, never blocks, and is skipped while a rebalance runs (G7).
   virtual void commit_group_offset(std::uint32_t slot, std::int64_t next_offset) = 0;
 };
