@@ -82,7 +82,9 @@ enum class CellState : std::uint8_t {
   merge,  // `value` is combined with it by `op` (add, min, max, append, remove)
 };
 
-// The normal form of one field after folding (G8).
+// The normal form of one field after folding (G8). A `merge` on null takes the operand alone (0 + v, least and greatest of v, [] with
+// v); a null operand never gets here. For append and remove `value` is always a list of elements, in order. A sum of integers that
+// left 64 bits comes as a decimal, also for an integer field: the store rejects it if the stored result does not fit (poison).
 struct Cell {
   CellState state = CellState::none;
   Op op = Op::set;
@@ -90,13 +92,21 @@ struct Cell {
 };
 
 // One key's net effect. Guarded cells (Field::guard >= 0) replace the stored value only if guards[g] is greater than the stored stamp.
+//
+// Soft deletes without guards. A stored row whose soft_delete field is not null starts anew from the defaults before the cells apply,
+// if `upserted`; then `soft_deleted` fills the field. A delete of a missing row makes one (defaults, deleted).
+// Soft deletes with guards (guard_alive, guard_deleted; G10). Each of the two hidden stamps moves to the batch's if that is greater
+// (deleted_at_us belongs to guards[guard_deleted]). The row is alive while the first is greater than the second: then the soft_delete
+// field is null, and guarded groups whose stamp is smaller than the second take defaults and that stamp. While it is deleted, values stay.
+// In a deleted row the values of such groups are remains: nobody may rely on them.
 struct FoldedRow {
   std::uint64_t key_hash = 0;
   const Value* key = nullptr;
   Cell* cells = nullptr;          // as many as the view has fields
   GuardStamp* guards = nullptr;   // as many as the view has guards; empty: this batch holds none for the group
   RowBase base = RowBase::keep;
-  bool soft_deleted = false;      // set the soft_delete field to deleted_at_us after the cells; else a deleted row starts anew
+  bool soft_deleted = false;      // the batch's last word on the row (with guards: one of its words) is a soft delete
+  bool upserted = false;          // some event of the batch put the row (before the delete, if there is one after it)
   std::int64_t deleted_at_us = 0;
 };
 
@@ -105,7 +115,8 @@ struct PartitionCommit {
   const TopicPartition* topic_partition = nullptr;
   std::int64_t expected_offset = 0;  // the stored next_offset must be this
   bool expected_missing = false;     // ... or there must be none yet (the first commit of a partition)
-  Checkpoint after;                  // owner and batch_id are the batch's; next_offset > expected_offset, or equal at EOF
+  Checkpoint after;                  // owner and batch_id are the batch's; next_offset > expected_offset, or equal at EOF, or anything
+                                     // after the owner gave `--on-lost-data earliest`
   // The batch's processed IDs, and where they go: a new chunk, or appended to the tail chunk that starts at `tail_first_offset`.
   std::string_view ids;
   std::int64_t ids_first_offset = -1;
@@ -153,7 +164,9 @@ class Sink {
   // Crash: ownership without a commit changes no data; the next owner takes over the same way.
   virtual Result<std::vector<OpenedPartition>> open(const OpenRequest& request) = 0;
 
-  // All or nothing per atomic domain. See each sink for what a crash at each step leaves behind.
+  // All or nothing per atomic domain. See each sink for what a crash at each step leaves behind. `rejected` means that nothing of the
+  // batch was applied in any domain. A new ID chunk whose first offset a stored chunk has already replaces that chunk (what was left by
+  // a commit that reached only some domains).
   virtual CommitResult commit(const CommitBatch& batch) = 0;
 
   // The stored checkpoints as they are now (G3: looks for one that moved back, or changed its owner). Never takes ownership.
