@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <limits>
 
 namespace foldline {
@@ -155,6 +156,20 @@ bool try_add(const Decimal& a, const Decimal& b, Decimal& out) {
 bool is_small(int128 v) { return v >= std::numeric_limits<std::int64_t>::min() && v <= std::numeric_limits<std::int64_t>::max(); }
 
 }  // namespace
+
+bool is_json_number(std::string_view text) {
+  Parts parts;
+  return split(text, parts);
+}
+
+std::optional<std::int64_t> parse_int64(std::string_view text) {
+  const std::size_t first = text.starts_with('-') ? 1 : 0;
+  if (text.size() > first + 1 && text[first] == '0') return std::nullopt;  // 007 is no JSON number
+  std::int64_t out = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return out;
+}
 
 Result<Decimal> Decimal::parse(std::string_view text) {
   Parts parts;

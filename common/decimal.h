@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,11 +28,16 @@ struct Decimal {
   // A JSON number: digits, an optional fraction, an optional exponent; nothing around it. Keeps trailing zeros ("2.50" has scale 2).
   static Result<Decimal> parse(std::string_view text);
 
-  [[nodiscard]] std::string to_string() const;  // plain notation, never an exponent
-  [[nodiscard]] bool is_integer() const;        // the fraction is zero
+  [[nodiscard]] std::string to_string() const;          // plain notation, never an exponent
+  [[nodiscard]] bool is_integer() const;                // the fraction is zero
   [[nodiscard]] Result<std::int64_t> to_int64() const;  // an error when it has a fraction or does not fit
-  [[nodiscard]] Decimal normalized() const;     // without trailing zeros in the fraction: equal values become identical
+  [[nodiscard]] Decimal normalized() const;             // without trailing zeros in the fraction: equal values become identical
 };
+
+// Whether `text` is a JSON number of any size.
+bool is_json_number(std::string_view text);
+// A JSON number without fraction and exponent that fits in 64 bits; nullopt: anything else.
+std::optional<std::int64_t> parse_int64(std::string_view text);
 
 Result<Decimal> add(const Decimal& a, const Decimal& b);
 Result<Decimal> subtract(const Decimal& a, const Decimal& b);

@@ -89,11 +89,7 @@ class Builder {
   template <class Source>
   Result<Value> number(Source& from) {
     const std::string_view token = token_of(from);
-    const std::size_t first = token.starts_with('-') ? 1 : 0;
-    const bool leading_zero = token.size() > first + 1 && token[first] == '0';
-    std::int64_t whole = 0;
-    const auto [stop, error] = std::from_chars(token.data(), token.data() + token.size(), whole);
-    if (error == std::errc{} && stop == token.data() + token.size() && !leading_zero) return Value::integer(whole);
+    if (const auto whole = parse_int64(token)) return Value::integer(*whole);
     auto decimal = Decimal::parse(token);
     if (!decimal) return fail(ErrorCode::decode, decimal.error().message);
     return Value::decimal(*decimal);

@@ -69,12 +69,15 @@ Result<Value> to_integer(const Value& value, const Type& type) {
       break;
     }
     case Kind::text: {
-      const std::string_view text = value.as_text();
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-      if (error == std::errc{} && end == text.data() + text.size() && !text.empty()) break;
-      const auto decimal = Decimal::parse(text);  // "1e3", "12.0"
-      if (!decimal) return no_fit(value, type);
-      return to_integer(Value::decimal(*decimal), type);
+      if (const auto whole = parse_int64(value.as_text())) {
+        out = *whole;
+        break;
+      }
+      const auto decimal = Decimal::parse(value.as_text());  // "1e3", "12.0"
+      const auto whole = decimal ? decimal->to_int64() : tl::unexpected<Error>(decimal.error());
+      if (!whole) return no_fit(value, type, whole.error().hint);
+      out = *whole;
+      break;
     }
     case Kind::floating: return no_fit(value, type, "int(x) takes a whole double");
     default: return no_fit(value, type);
@@ -127,10 +130,8 @@ Result<Value> to_double(const Value& value, const Type& type) {
     case Kind::integer: return Value::floating(static_cast<double>(value.as_int()));
     case Kind::decimal: return parse_double(value.as_decimal().to_string(), value, type);
     case Kind::text: {
-      const std::string_view text = value.as_text();
-      // Only what a JSON number may look like: no "inf", no "0x1p3".
-      if (text.empty() || text.find_first_not_of("0123456789+-.eE") != std::string_view::npos) return no_fit(value, type);
-      return parse_double(text, value, type);
+      if (!is_json_number(value.as_text())) return no_fit(value, type);  // no "inf", no "0x1p3"
+      return parse_double(value.as_text(), value, type);
     }
     default: return no_fit(value, type);
   }

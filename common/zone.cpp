@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <vector>
@@ -265,9 +266,10 @@ Result<Zone> Zone::load(std::string_view name) {
   if (!is_zone_name(name)) return fail(ErrorCode::config, problem, hint);
   const char* directory = std::getenv("TZDIR");  // NOLINT(concurrency-mt-unsafe): read at load time
   const std::string path = (directory != nullptr ? std::string(directory) + '/' : kDatabase) + zone.name_;
-  std::ifstream file(path, std::ios::binary);
   std::string bytes;
-  if (file) bytes.assign(std::istreambuf_iterator<char>(file), {});
+  std::error_code no_file;
+  if (std::ifstream file(path, std::ios::binary); file && std::filesystem::is_regular_file(path, no_file))
+    bytes.assign(std::istreambuf_iterator<char>(file), {});
   if (bytes.empty())
     return fail(ErrorCode::config, problem + " that this system knows (no file " + path + ")",
                 std::string(hint) + "; the database is the package tzdata");
