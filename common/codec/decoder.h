@@ -4,6 +4,8 @@
 // which must stay as long as the event does and be followed by kRecordPaddingBytes readable bytes.
 #pragma once
 
+#include <cstdint>
+
 #include "common/arena.h"
 #include "common/error.h"
 #include "common/record.h"
@@ -15,12 +17,19 @@ enum class Decoded : std::uint8_t {
   skipped,  // the source's `when` was false, or the envelope's form has no event here (a Debezium tombstone, G11)
 };
 
+struct DecoderCounts {
+  std::uint64_t missing_ids = 0;  // events whose named `id` was not there, so that their position stands in (G14)
+  std::uint64_t skipped = 0;      // records that were answered with `skipped`
+};
+
 class Decoder {
  public:
   virtual ~Decoder() = default;
   // An error (code decode or expression) makes the record a letter. What was known of the event by then (type, id, time,
   // correlation_id) is filled in `event` all the same, for the letter and for G14 (dead-lettered events are remembered too).
   virtual Result<Decoded> decode(const Record& record, Arena& arena, Event& event) = 0;
+  // Since the decoder was made.
+  [[nodiscard]] virtual DecoderCounts counts() const { return {}; }
 };
 
 }  // namespace foldline

@@ -308,6 +308,18 @@ std::optional<std::size_t> invalid_utf8(std::string_view text) {
   return std::nullopt;
 }
 
+bool is_utf8(std::string_view text) {
+  std::uint64_t eight = 0;
+  constexpr std::uint64_t kHighBits = 0x8080808080808080;
+  std::string_view rest = text;
+  while (rest.size() >= sizeof eight) {
+    std::memcpy(&eight, rest.data(), sizeof eight);
+    if ((eight & kHighBits) != 0) return !invalid_utf8(rest);
+    rest.remove_prefix(sizeof eight);
+  }
+  return !invalid_utf8(rest);
+}
+
 std::string_view trim_json(std::string_view text) {
   while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_space(text.back())) text.remove_suffix(1);

@@ -30,6 +30,7 @@ std::optional<JsonProblem> check_json(std::string_view text);
 
 // The offset of the first byte that is no part of UTF-8.
 std::optional<std::size_t> invalid_utf8(std::string_view text);
+bool is_utf8(std::string_view text);  // the same, fast for ASCII
 
 std::string_view trim_json(std::string_view text);
 
