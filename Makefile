@@ -1,0 +1,66 @@
+# A thin front. The work is in CMake, deploy/local (packages, servers, demo) and deploy/checks; every line here can be typed by hand.
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+# The distribution's own Python: the packages that `make deps` installs are for it, not for one of yours.
+PYTHON ?= /usr/bin/python3
+export JOBS PYTHON
+
+.PHONY: build deps demo demo-stop test unit integration asan tsan package format format-check check tidy bench clean stack-down help
+.DEFAULT_GOAL := build
+
+build: ## the program: build/foldline
+	@deploy/local/install --check build
+	@[ -f build/build.ninja ] || cmake --preset release -DFOLDLINE_TESTS=OFF >/dev/null
+	@cmake --build build --target foldline -j $(JOBS)
+
+deps: ## every package that any target here needs, by apt (root or sudo)
+	@deploy/local/install build servers demo test bench check
+
+demo: ## Kafka and PostgreSQL, 200,000 orders with faults, and the totals compared
+	@deploy/local/demo
+
+demo-stop: ## the demo's worker and servers
+	@deploy/local/demo stop
+
+test: ## everything that has to pass: unit and integration tests against real servers
+	@deploy/checks/test all
+
+unit: ## the tests that need no server
+	@deploy/checks/test unit
+
+integration: ## the tests against real servers
+	@deploy/checks/test integration
+
+asan: ## the unit tests under the address and undefined-behaviour sanitizers
+	@deploy/checks/test asan
+
+tsan: ## the engine's tests under the thread sanitizer
+	@deploy/checks/test tsan
+
+package: ## installs to a scratch place and builds a worker of someone else's against it
+	@deploy/checks/package
+
+format: ## clang-format on every source
+	@deploy/checks/format --fix
+
+check: ## formatting, sizes, and includes that follow the rooms' arrows
+	@deploy/checks/format
+	@$(PYTHON) deploy/checks/rooms
+
+tidy: ## clang-tidy on every source
+	@deploy/checks/tidy
+
+bench: ## the benchmarks
+	@deploy/local/install build bench
+	@cmake --preset release -DFOLDLINE_BENCH=ON >/dev/null
+	@cmake --build build -j $(JOBS)
+	@for program in build/bench/*; do [ -f "$$program" ] && [ -x "$$program" ] && "$$program" || true; done
+
+clean: ## what the build made; servers and their data stay
+	rm -rf build build-*
+
+stack-down: ## the local servers
+	@deploy/local/stack down
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
