@@ -77,7 +77,7 @@ void on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t event, rd_kafka_topic_
 
 }  // namespace
 
-Consumer::Consumer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Consumer::Consumer(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<Consumer>> Consumer::create(const ConsumerOptions& options, RebalanceListener& listener) {
   const std::string queue_kbytes = std::to_string(options.partition_queue_kbytes);
@@ -106,7 +106,7 @@ Result<std::unique_ptr<Consumer>> Consumer::create(const ConsumerOptions& option
                          {"group.id", "it is the projection file's `group`"},
                          {"enable.partition.eof", "lag is measured with it"}});
   if (!conf) return fail(conf.error());
-  auto impl = std::make_unique<Impl>();
+  auto impl = std::make_shared<Impl>();
   impl->listener = &listener;
   attach_callbacks(conf->get(), &impl->health);
   rd_kafka_conf_set_rebalance_cb(conf->get(), &on_rebalance);
@@ -158,8 +158,25 @@ void Consumer::leave() {
   }
 }
 
+Result<int> Consumer::partition_count(const std::string& topic, std::chrono::milliseconds timeout) {
+  rd_kafka_topic_t* handle = rd_kafka_topic_new(impl_->client, topic.c_str(), nullptr);
+  if (handle == nullptr) return fail(ErrorCode::config, "`" + topic + "` is not a topic name");
+  const rd_kafka_metadata_t* metadata = nullptr;
+  const rd_kafka_resp_err_t error = rd_kafka_metadata(impl_->client, 0, handle, &metadata, static_cast<int>(timeout.count()));
+  rd_kafka_topic_destroy(handle);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return fail(ErrorCode::log_unavailable, std::string("no broker answers: ") + rd_kafka_err2str(error),
+                "check kafka.brokers and the network", true);
+  }
+  const int count =
+      metadata->topic_cnt == 1 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR ? metadata->topics[0].partition_cnt : 0;
+  rd_kafka_metadata_destroy(metadata);
+  impl_->health.clear();
+  return count;
+}
+
 std::string Consumer::last_error() const { return impl_->health.last_error(); }
 
-std::unique_ptr<PartitionQueue> Consumer::new_queue() { return std::make_unique<PartitionQueue>(*impl_); }
+std::unique_ptr<PartitionQueue> Consumer::new_queue() { return std::make_unique<PartitionQueue>(impl_); }
 
 }  // namespace foldline::kafka

@@ -60,6 +60,10 @@ class Consumer {
   // Leaves the group: on_revoke() for what is still assigned. subscribe() joins again.
   void leave();
 
+  // How many partitions a topic has now; 0: no such topic (or not allowed to see it). Asks a broker, for `timeout` at most; an answer
+  // clears last_error().
+  Result<int> partition_count(const std::string& topic, std::chrono::milliseconds timeout);
+
   // Empty while all is well; else what the group's queue said last (unknown topic, broker away, fenced instance). Thread-safe.
   [[nodiscard]] std::string last_error() const;
 
@@ -68,8 +72,8 @@ class Consumer {
   struct Impl;
 
  private:
-  explicit Consumer(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Consumer(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;  // the client itself goes with the last of its queues: librdkafka waits for them
 };
 
 struct Watermarks {
@@ -92,7 +96,7 @@ class PartitionQueue {
  public:
   static constexpr std::size_t kFetchBatch = 1024;
 
-  explicit PartitionQueue(Consumer::Impl& consumer);
+  explicit PartitionQueue(std::shared_ptr<Consumer::Impl> consumer);
   ~PartitionQueue();
   PartitionQueue(const PartitionQueue&) = delete;
   PartitionQueue& operator=(const PartitionQueue&) = delete;
@@ -115,7 +119,7 @@ class PartitionQueue {
   [[nodiscard]] rd_kafka_queue_t* handle() const { return queue_; }
 
  private:
-  Consumer::Impl& consumer_;
+  std::shared_ptr<Consumer::Impl> consumer_;
   rd_kafka_queue_t* queue_;
   std::vector<rd_kafka_message_t*> fetched_;
   std::size_t next_ = 0;

@@ -53,7 +53,8 @@ Error request_error(const char* what, const TopicPartition& partition, rd_kafka_
 
 }  // namespace
 
-PartitionQueue::PartitionQueue(Consumer::Impl& consumer) : consumer_(consumer), queue_(rd_kafka_queue_new(consumer.client)) {
+PartitionQueue::PartitionQueue(std::shared_ptr<Consumer::Impl> consumer)
+    : consumer_(std::move(consumer)), queue_(rd_kafka_queue_new(consumer_->client)) {
   fetched_.reserve(kFetchBatch);
 }
 
@@ -103,7 +104,8 @@ void PartitionQueue::discard_fetched() {
 
 void PartitionQueue::discard_fetched(const TopicPartition& partition) {
   const auto is_of_partition = [&](rd_kafka_message_t* message) {
-    if (message->rkt == nullptr || message->partition != partition.partition || partition.topic != rd_kafka_topic_name(message->rkt)) return false;
+    if (message->rkt == nullptr || message->partition != partition.partition || partition.topic != rd_kafka_topic_name(message->rkt))
+      return false;
     rd_kafka_message_destroy(message);
     return true;
   };
@@ -122,7 +124,7 @@ Result<void> PartitionQueue::seek(const TopicPartition& partition, std::int64_t 
     const TopicList list = new_topic_list(1);
     rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition)->offset = offset;
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (rd_kafka_error_t* failed = rd_kafka_seek_partitions(consumer_.client, list.get(), static_cast<int>(timeout.count()))) {
+    if (rd_kafka_error_t* failed = rd_kafka_seek_partitions(consumer_->client, list.get(), static_cast<int>(timeout.count()))) {
       error = rd_kafka_error_code(failed);
       rd_kafka_error_destroy(failed);
     } else {
@@ -139,7 +141,7 @@ Result<void> PartitionQueue::seek(const TopicPartition& partition, std::int64_t 
 
 Result<Watermarks> PartitionQueue::watermarks(const TopicPartition& partition, std::chrono::milliseconds timeout) {
   Watermarks out;
-  const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(consumer_.client, partition.topic.c_str(), partition.partition,
+  const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(consumer_->client, partition.topic.c_str(), partition.partition,
                                                                      &out.low, &out.high, static_cast<int>(timeout.count()));
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(request_error("asking the bounds", partition, error));
   return out;
@@ -149,7 +151,7 @@ Result<std::int64_t> PartitionQueue::offset_for_time(const TopicPartition& parti
                                                      std::chrono::milliseconds timeout) {
   const TopicList list = new_topic_list(1);
   rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition)->offset = timestamp_us / 1000;
-  rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(consumer_.client, list.get(), static_cast<int>(timeout.count()));
+  rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(consumer_->client, list.get(), static_cast<int>(timeout.count()));
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = list->elems[0].err;
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(request_error("asking the offset for a time", partition, error));
   if (list->elems[0].offset >= 0) return list->elems[0].offset;
@@ -159,10 +161,10 @@ Result<std::int64_t> PartitionQueue::offset_for_time(const TopicPartition& parti
 }
 
 void PartitionQueue::commit_group_offset(const TopicPartition& partition, std::int64_t next_offset) {
-  if (consumer_.rebalancing.load(std::memory_order_acquire)) return;
+  if (consumer_->rebalancing.load(std::memory_order_acquire)) return;
   const TopicList list = new_topic_list(1);
   rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition)->offset = next_offset;
-  rd_kafka_commit(consumer_.client, list.get(), 1);
+  rd_kafka_commit(consumer_->client, list.get(), 1);
 }
 
 }  // namespace foldline::kafka

@@ -67,7 +67,7 @@ Result<std::unique_ptr<Producer>> Producer::create(const ClientOptions& options)
                  {"compression.codec", "lz4"},
                  {"linger.ms", "0"},
                  {"message.max.bytes", "33554432"},
-                 {"delivery.timeout.ms", "20000"},
+                 {"delivery.timeout.ms", "10000"},
                  {"socket.keepalive.enable", "true"}},
                 {{"enable.idempotence", "letters must not be written twice by a retry"}, {"acks", "a letter must survive a broker"}});
   if (!conf) return fail(conf.error());
@@ -129,7 +129,7 @@ Result<void> Producer::produce_all(std::span<const OutgoingRecord> records) {
     }
     ++delivery.open;
   }
-  // delivery.timeout.ms (20 s) is shorter than our deadline, so every report comes in time; purge only guards against a bug there.
+  // delivery.timeout.ms (10 s) is shorter than our deadline, so every report comes in time; purge only guards against a bug there.
   while (delivery.open > 0 && std::chrono::steady_clock::now() < deadline) rd_kafka_poll(impl_->client, 50);
   if (delivery.open > 0) {
     rd_kafka_purge(impl_->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
@@ -152,9 +152,9 @@ Result<void> Producer::ensure_topics(std::span<const std::string> topics, int pa
   }
   rd_kafka_queue_t* queue = rd_kafka_queue_new(impl_->client);
   rd_kafka_AdminOptions_t* admin = rd_kafka_AdminOptions_new(impl_->client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
-  rd_kafka_AdminOptions_set_request_timeout(admin, 10'000, why.data(), why.size());
+  rd_kafka_AdminOptions_set_request_timeout(admin, 5'000, why.data(), why.size());
   rd_kafka_CreateTopics(impl_->client, wanted.data(), wanted.size(), admin, queue);
-  rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 12'000);
+  rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 6'000);
 
   Result<void> out;
   if (event == nullptr || rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {

@@ -28,7 +28,7 @@ struct OutgoingRecord {
 
 class Producer {
  public:
-  static constexpr std::chrono::milliseconds kDeliveryTimeout{30'000};
+  static constexpr std::chrono::milliseconds kDeliveryTimeout{15'000};
 
   static Result<std::unique_ptr<Producer>> create(const ClientOptions& options);
   ~Producer();

@@ -17,23 +17,27 @@
 
 namespace foldline {
 
-enum class Stage : std::uint8_t { decode, project, store };
+enum class Stage : std::uint8_t {
+  decode,
+  project,
+  store
+};
 std::string_view to_string(Stage stage);
 
 struct Letter {
   Stage stage = Stage::decode;
-  ErrorCode code = ErrorCode::decode;   // printed as `reason`, for a `reject` clause the clause's own reason stands in `reason`
-  std::string reason;                   // short and countable: "Not enough coins", "missing path", "store_rejected"
-  std::string error;                    // message and hint for people
+  ErrorCode code = ErrorCode::decode;  // printed as `reason`, for a `reject` clause the clause's own reason stands in `reason`
+  std::string reason;                  // short and countable: "Not enough coins", "missing path", "store_rejected"
+  std::string error;                   // message and hint for people
   std::int64_t failed_at_us = 0;
   std::int32_t retry_count = 0;
   TopicPartition topic_partition;
   std::int64_t offset = 0;
-  std::int64_t timestamp_us = 0;        // of the record
-  std::optional<std::string> key;       // nullopt: null
-  std::optional<std::string> value;     // the original bytes; nullopt: null
+  std::int64_t timestamp_us = 0;     // of the record
+  std::optional<std::string> key;    // nullopt: null
+  std::optional<std::string> value;  // the original bytes; nullopt: null
   std::vector<std::pair<std::string, std::optional<std::string>>> headers;
-  std::string event_id;                 // empty: unknown or none
+  std::string event_id;  // empty: unknown or none
   std::string event_type;
   std::string correlation_id;
 };

@@ -1,0 +1,48 @@
+// The command line: one file per subcommand, wired here by name.
+#include "cmd/foldline/main.h"
+
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+
+#include "cmd/foldline/generate.h"
+#include "cmd/foldline/lint.h"
+#include "cmd/foldline/run.h"
+#include "cmd/foldline/status.h"
+#include "cmd/foldline/version.h"
+#include "common/logging.h"
+
+namespace foldline {
+
+int run_main(int argc, char** argv) {
+  CLI::App app("Foldline keeps read models equal to the fold of the log.", "foldline");
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 done; 1 it could not be done, and the last lines say why; 2 the command line makes no sense.\n"
+      "Examples:\n  foldline lint config/examples/orders-analytics.yaml\n  foldline run config/examples/orders-analytics.yaml");
+  std::string log_level = "info";
+  app.add_option("--log-level", log_level, "trace, debug, info, warn or error")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))
+      ->capture_default_str();
+  app.parse_complete_callback([&log_level] {
+    if (auto ready = init_logging(log_level); !ready) std::cerr << ready.error().message << '\n';
+  });
+
+  int exit_code = 0;
+  add_run(app, exit_code);
+  add_lint(app, exit_code);
+  add_status(app, exit_code);
+  add_generate(app, exit_code);
+  add_version(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  } catch (const std::exception& error) {
+    std::cerr << "foldline: " << error.what() << '\n';
+    return 1;
+  }
+  return exit_code;
+}
+
+}  // namespace foldline

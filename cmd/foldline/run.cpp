@@ -1,0 +1,136 @@
+#include "cmd/foldline/run.h"
+
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <csignal>
+#include <iostream>
+
+#include "cmd/foldline/project.h"
+#include "common/http/server.h"
+#include "common/json.h"
+#include "common/kafka/producer.h"
+#include "common/time.h"
+#include "engine/worker.h"
+#include "sinks/dead_letter/kafka_letters.h"
+
+namespace foldline {
+
+namespace {
+
+std::atomic<bool> g_stop{false};  // set by the signal handler, which may touch nothing else
+
+void on_signal(int /*number*/) { g_stop.store(true); }
+
+StartAt start_of(const config::SourceSpec& source) {
+  if (source.start_at == "latest") return {StartAt::Kind::latest, 0};
+  if (source.start_at == "earliest") return {};
+  return {StartAt::Kind::timestamp, parse_timestamp_us(source.start_at).value_or(0)};  // the loader has checked it
+}
+
+WorkerOptions worker_options(const RunOptions& options, const config::ProjectionFile& file) {
+  WorkerOptions out;
+  out.projection = file.projection;
+  out.consumer.client = kafka_options(file);
+  out.consumer.group = file.group;
+  out.subscription = subscription_of(file);
+  out.lanes = options.lanes;
+  out.lane.id_window = file.id_window;
+  out.lane.letter_policy = file.dead_letter.policy;
+  out.lane.stop_above = file.dead_letter.stop_above;
+  out.lane.on_lost_data = options.lost_data_earliest ? OnLostData::earliest : OnLostData::stop;
+  for (const config::SourceSpec& source : file.sources) out.lane.start_at.push_back(start_of(source));
+  if (options.max_record_bytes != 0) out.lane.max_record_bytes = options.max_record_bytes;
+  if (options.max_batch_records != 0) out.lane.max_batch_records = options.max_batch_records;
+  return out;
+}
+
+Result<std::unique_ptr<LetterSink>> new_letters(const config::ProjectionFile& file) {
+  auto producer = kafka::Producer::create(kafka_options(file));
+  if (!producer) return fail(producer.error());
+  return std::make_unique<KafkaLetters>(
+      std::move(*producer),
+      KafkaLettersOptions{.projection = file.projection, .topic_template = file.dead_letter.topic, .redactor_of = {}});
+}
+
+WorkerParts worker_parts(const Projection& projection) {
+  WorkerParts out;
+  out.open_store = [projection] { return open_projection_store(*projection); };
+  out.new_decoders = [projection] {
+    std::vector<std::unique_ptr<Decoder>> decoders;
+    for (std::size_t i = 0; i < projection->sources.size(); ++i) decoders.push_back(declarative::make_decoder(projection, i));
+    return decoders;
+  };
+  out.new_projector = [projection] { return declarative::make_projector(projection); };
+  out.new_letters = [projection] { return new_letters(projection->file); };
+  out.source_of = [projection](const std::string& topic) { return source_of_topic(projection->file, topic); };
+  out.views = &projection->views;
+  return out;
+}
+
+HttpAnswer ready_answer(const Worker& worker) {
+  const Readiness readiness = worker.readiness();
+  std::string body = readiness.ready ? "{\"ready\":true,\"reasons\":[" : "{\"ready\":false,\"reasons\":[";
+  for (std::size_t i = 0; i < readiness.reasons.size(); ++i) {
+    if (i > 0) body += ',';
+    append_json(body, Value::text(readiness.reasons[i]));
+  }
+  return {readiness.ready ? 200 : 503, "application/json", body + "]}\n"};
+}
+
+bool start_http(HttpServer& server, const std::string& address, const Worker& worker) {
+  if (address == "off") return true;
+  server.get("/healthz", [] { return HttpAnswer{200, "text/plain", "ok\n"}; });
+  server.get("/readyz", [&worker] { return ready_answer(worker); });
+  server.get("/metrics", [&worker] { return HttpAnswer{200, "text/plain; version=0.0.4; charset=utf-8", worker.metrics()}; });
+  const auto port = server.listen(address);
+  if (!port) {
+    spdlog::error("{}; {}", port.error().message, port.error().hint);
+    return false;
+  }
+  spdlog::info("health and metrics on port {}", *port);
+  return true;
+}
+
+}  // namespace
+
+int run_worker(const RunOptions& options) {
+  const Projection projection = load_projection(options.file, options.shared, std::cerr);
+  if (projection == nullptr) return 1;
+  std::signal(SIGTERM, &on_signal);
+  std::signal(SIGINT, &on_signal);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  Worker worker(worker_options(options, projection->file), worker_parts(projection));
+  HttpServer server;
+  if (!start_http(server, options.http, worker)) return 1;
+  const Result<void> ended = worker.run(g_stop);
+  server.stop();
+  if (ended) return 0;
+  spdlog::error("{}{}{}", ended.error().message, ended.error().hint.empty() ? "" : "; ", ended.error().hint);
+  return 1;
+}
+
+void add_run(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* run = app.add_subcommand("run", "Keep a projection's views equal to the fold of its topics");
+  run->footer("Example:\n  foldline run config/examples/orders-analytics.yaml --http 127.0.0.1:8080");
+  run->add_option("FILE", options->file, "the projection file")->required();
+  run->add_option("--shared", options->shared, "file with stores and sources shared by projections; default: foldline.yaml beside FILE");
+  run->add_option("--http", options->http, "address of /healthz, /readyz and /metrics; port 0 takes a free one; `off`: none")
+      ->capture_default_str();
+  run->add_option("--lanes", options->lanes, "independent slices, each with its own thread and store connection")
+      ->check(CLI::Range(std::size_t{1}, Worker::kMaxLanes))
+      ->capture_default_str();
+  run->add_option("--max-record-bytes", options->max_record_bytes, "a larger record becomes a dead letter; default 16 MiB");
+  run->add_option("--max-batch-records", options->max_batch_records, "records in one commit at most; default 20,000");
+  run->add_option_function<std::string>(
+         "--on-lost-data", [options](const std::string& choice) { options->lost_data_earliest = choice == "earliest"; },
+         "what to do when the log no longer holds the checkpoint's position: `stop` the partition, or go on at the `earliest` record")
+      ->check(CLI::IsMember({"stop", "earliest"}))
+      ->default_str("stop");
+  run->callback([options, &exit_code] { exit_code = run_worker(*options); });
+}
+
+}  // namespace foldline

@@ -1,0 +1,48 @@
+// The engine's LogReader over a lane's Kafka queue.
+//
+// Threads: as LogReader says; a mutex keeps poll() and start() apart, so that no record from before a start() is delivered after it:
+// poll() delivers nothing while a start() runs.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "common/kafka/consumer.h"
+#include "engine/log.h"
+
+namespace foldline {
+
+class KafkaLog final : public LogReader {
+ public:
+  static constexpr std::chrono::milliseconds kRequestTimeout{5'000};
+
+  explicit KafkaLog(std::unique_ptr<kafka::PartitionQueue> queue) : queue_(std::move(queue)) {}
+
+  [[nodiscard]] kafka::PartitionQueue& queue() { return *queue_; }
+
+  // The lane's partitions, in slot order; called on each assignment (with none: on a revoke). Blocks a poll() for its moment.
+  void reset(std::vector<TopicPartition> partitions);
+
+  void poll(std::size_t max_records, LogVisitor& visitor) override;
+  Result<void> start(std::uint32_t slot, std::int64_t offset) override;
+  Result<LogBounds> bounds(std::uint32_t slot) override;
+  Result<std::int64_t> offset_for_time(std::uint32_t slot, std::int64_t timestamp_us) override;
+  void commit_group_offset(std::uint32_t slot, std::int64_t next_offset) override;
+
+  // Records that came for a partition that is not (or not yet) started; they are dropped.
+  [[nodiscard]] std::uint64_t unstarted_records() const { return unstarted_.load(std::memory_order_relaxed); }
+
+ private:
+  class Adapter;
+  Result<TopicPartition> partition_of(std::uint32_t slot);
+
+  std::unique_ptr<kafka::PartitionQueue> queue_;
+  std::mutex mutex_;  // over everything below
+  std::vector<TopicPartition> partitions_;
+  std::vector<std::int64_t> started_at_;  // -1: not started
+  std::atomic<std::uint64_t> unstarted_{0};
+};
+
+}  // namespace foldline

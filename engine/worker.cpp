@@ -1,0 +1,224 @@
+#include "engine/worker.h"
+
+#include <spdlog/spdlog.h>
+
+#include <thread>
+
+#include "engine/worker_metrics.h"
+
+namespace foldline {
+
+namespace {
+
+constexpr std::chrono::milliseconds kGroupPoll{100};
+constexpr std::chrono::milliseconds kStoreRetryMin{500};
+constexpr std::chrono::milliseconds kStoreRetryMax{10'000};
+constexpr std::chrono::seconds kTopicCheck{30};        // while all is well
+constexpr std::chrono::seconds kTopicCheckTrouble{3};  // while something is missing
+constexpr std::chrono::milliseconds kMetadataTimeout{1'000};
+constexpr std::chrono::milliseconds kRejoinMin{500};
+constexpr std::chrono::milliseconds kRejoinMax{3'000};
+
+void sleep_unless(const std::atomic<bool>& stop, std::chrono::milliseconds duration) {
+  const auto until = std::chrono::steady_clock::now() + duration;
+  while (!stop && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(std::min(kGroupPoll, duration));
+}
+
+}  // namespace
+
+Worker::Worker(WorkerOptions options, WorkerParts parts) : options_(std::move(options)), parts_(std::move(parts)) {}
+
+Worker::~Worker() {
+  consumer_ = nullptr;  // leaves the group: on_revoke() still finds the lanes
+  lanes_.clear();
+}
+
+void Worker::set_phase(std::string phase) {
+  const std::lock_guard lock(mutex_);
+  phase_ = std::move(phase);
+}
+
+// True: prepared; false: told to stop before the store answered.
+Result<bool> Worker::prepare_store(const std::atomic<bool>& stop) {
+  auto pause = kStoreRetryMin;
+  while (!stop) {
+    Result<void> prepared;
+    if (auto opened = parts_.open_store()) {
+      store_ = std::move(*opened);
+      prepared = store_->prepare();
+    } else {
+      prepared = fail(opened.error());
+    }
+    if (prepared) return true;
+    if (!prepared.error().retryable) return fail(prepared.error());
+    spdlog::warn("store: {}; {}; trying again in {} ms", prepared.error().message, prepared.error().hint, pause.count());
+    set_phase("waiting for the store: " + prepared.error().message +
+              (prepared.error().hint.empty() ? "" : " (" + prepared.error().hint + ")"));
+    sleep_unless(stop, pause);
+    pause = std::min(pause * 2, kStoreRetryMax);
+  }
+  return false;
+}
+
+Result<void> Worker::start_lanes() {
+  auto consumer = kafka::Consumer::create(options_.consumer, *this);
+  if (!consumer) return fail(consumer.error());
+  consumer_ = std::move(*consumer);
+  std::vector<std::unique_ptr<LaneRunner>> lanes;
+  for (std::size_t i = 0; i < options_.lanes; ++i) {
+    auto sink = store_->new_sink();
+    if (!sink) return fail(sink.error());
+    auto letters = parts_.new_letters();
+    if (!letters) return fail(letters.error());
+    lanes.push_back(std::make_unique<LaneRunner>("lane-" + std::to_string(i), options_.lane,
+                                                 LaneParts{.log = std::make_unique<KafkaLog>(consumer_->new_queue()),
+                                                           .sink = std::move(*sink),
+                                                           .traits = store_->traits(),
+                                                           .letters = std::move(*letters),
+                                                           .decoders = parts_.new_decoders(),
+                                                           .projector = parts_.new_projector(),
+                                                           .views = parts_.views}));
+  }
+  const std::lock_guard lock(mutex_);
+  lanes_ = std::move(lanes);
+  return {};
+}
+
+Result<void> Worker::run(const std::atomic<bool>& stop) {
+  auto prepared = prepare_store(stop);
+  if (!prepared) return fail(prepared.error());
+  if (!*prepared) return {};
+  if (auto started = start_lanes(); !started) return started;
+  set_phase("joining the consumer group");
+  if (auto joined = consumer_->subscribe(options_.subscription); !joined) return joined;
+  spdlog::info("{}: joining group {}", options_.projection, options_.consumer.group);
+  while (!stop) {
+    consumer_->poll(kGroupPoll);
+    if (any_lane_fenced()) rejoin_after_fence(stop);
+    check_topics();
+  }
+  spdlog::info("{}: stopping: committing what is folded", options_.projection);
+  draining_ = true;
+  drain_lanes(options_.drain_timeout);
+  consumer_->leave();
+  spdlog::info("{}: left the group; stopped", options_.projection);
+  return {};
+}
+
+// Each lane takes every n-th partition, so that a topic's partitions spread. Runs inside Consumer::poll().
+std::vector<kafka::PartitionQueue*> Worker::on_assign(const std::vector<TopicPartition>& partitions) {
+  rebalances_.fetch_add(1, std::memory_order_relaxed);
+  std::vector<kafka::PartitionQueue*> queues;
+  std::vector<std::vector<AssignedPartition>> by_lane(lanes_.size());
+  std::string names;
+  for (std::size_t i = 0; i < partitions.size(); ++i) {
+    const std::size_t lane = i % lanes_.size();
+    queues.push_back(&lanes_[lane]->log().queue());
+    const int source = parts_.source_of(partitions[i].topic);
+    names += (names.empty() ? "" : " ") + partitions[i].to_string();
+    if (source < 0) continue;  // not ours: a pattern of the client matched what ours do not; it is never started
+    by_lane[lane].push_back({partitions[i], static_cast<std::uint32_t>(source), false});
+  }
+  spdlog::info("{}: assigned {} partitions: {}", options_.projection, partitions.size(), names.empty() ? "none" : names);
+  if (!draining_) {
+    for (std::size_t i = 0; i < lanes_.size(); ++i) lanes_[i]->assign(std::move(by_lane[i]));
+  }
+  set_phase("");
+  return queues;
+}
+
+// G7: what is in flight gets revoke_timeout to commit; after that it is left, and the fence protects. Runs inside Consumer::poll().
+void Worker::on_revoke(const std::vector<TopicPartition>& partitions) {
+  spdlog::info("{}: {} partitions revoked", options_.projection, partitions.size());
+  drain_lanes(options_.revoke_timeout);
+  for (const auto& lane : lanes_) lane->revoke();
+  set_phase("waiting for an assignment");
+}
+
+void Worker::drain_lanes(std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  for (const auto& lane : lanes_) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (!lane->drain(std::max(left, std::chrono::milliseconds(1)))) {
+      spdlog::warn("{}: a batch was left uncommitted; it is redone from the checkpoint: {}", options_.projection,
+                   lane->status().describe());
+    }
+  }
+}
+
+bool Worker::any_lane_fenced() const {
+  for (const auto& lane : lanes_) {
+    if (lane->status().state == LaneState::fenced) return true;
+  }
+  return false;
+}
+
+// G1: a fenced worker opens its partitions again only on a new assignment, after a jittered pause; so a thawed zombie can't take
+// ownership back and forth.
+void Worker::rejoin_after_fence(const std::atomic<bool>& stop) {
+  std::uniform_int_distribution<std::int64_t> jitter(kRejoinMin.count(), kRejoinMax.count());
+  const std::chrono::milliseconds pause(jitter(random_));
+  spdlog::warn("{}: another worker owns a partition of ours: leaving the group, rejoining in {} ms", options_.projection, pause.count());
+  consumer_->leave();
+  for (const auto& lane : lanes_) lane->revoke();
+  set_phase("fenced by another worker: rejoining the group");
+  sleep_unless(stop, pause);
+  if (stop) return;
+  if (auto joined = consumer_->subscribe(options_.subscription); !joined) spdlog::error("{}", joined.error().message);
+}
+
+// A consumer group is silent about a topic that is not there, and about brokers that went away: ask.
+void Worker::check_topics() {
+  const Instant now = std::chrono::steady_clock::now();
+  const bool trouble = !topic_problem_.empty() || !consumer_->last_error().empty();
+  if (now < next_topic_check_ && !(trouble && next_topic_check_ - now > kTopicCheckTrouble)) return;
+  std::string problem;
+  for (const std::string& topic : options_.subscription) {
+    if (topic.starts_with('^')) continue;
+    const Result<int> count = consumer_->partition_count(topic, kMetadataTimeout);
+    if (!count) {
+      problem = count.error().message + " (" + count.error().hint + ")";
+      break;
+    }
+    if (*count == 0)
+      problem += (problem.empty() ? "" : "; ") + ("topic " + topic + " does not exist, or this user may not see it: create it");
+  }
+  next_topic_check_ = std::chrono::steady_clock::now() + (problem.empty() ? kTopicCheck : kTopicCheckTrouble);
+  if (problem == topic_problem_) return;
+  if (problem.empty()) {
+    spdlog::info("{}: all topics are there again", options_.projection);
+  } else {
+    spdlog::error("{}: {}", options_.projection, problem);
+  }
+  const std::lock_guard lock(mutex_);
+  topic_problem_ = problem;
+}
+
+Readiness Worker::readiness() const {
+  const std::lock_guard lock(mutex_);
+  Readiness out;
+  if (draining_) out.reasons.emplace_back("stopping");
+  if (!phase_.empty()) out.reasons.push_back(phase_);
+  if (!topic_problem_.empty()) out.reasons.push_back(topic_problem_);
+  if (consumer_ != nullptr && topic_problem_.empty()) {
+    if (std::string error = consumer_->last_error(); !error.empty()) out.reasons.push_back("kafka: " + error);
+  }
+  for (const auto& lane : lanes_) {
+    const LaneStatus status = lane->status();
+    if ((status.state != LaneState::running && status.state != LaneState::idle) || !status.stopped_partitions.empty()) {
+      out.reasons.push_back(status.describe());
+    }
+  }
+  out.ready = out.reasons.empty();
+  return out;
+}
+
+std::string Worker::metrics() const {
+  const std::lock_guard lock(mutex_);
+  MetricsPage page(options_.projection);
+  for (std::size_t i = 0; i < lanes_.size(); ++i) page.add_lane(i, lanes_[i]->stats(), lanes_[i]->status());
+  page.add_worker(rebalances_.load(std::memory_order_relaxed), phase_.empty() && !draining_);
+  return page.text();
+}
+
+}  // namespace foldline

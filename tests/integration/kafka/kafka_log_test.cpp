@@ -1,0 +1,192 @@
+// The log on a real broker: what a lane relies on when it opens, rewinds and is rebalanced.
+#include "engine/kafka_log.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <set>
+
+#include "tests/integration/kafka/topic_fixture.h"
+
+namespace foldline {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+struct Collected : LogVisitor {
+  std::map<std::uint32_t, std::vector<std::int64_t>> offsets;
+  std::map<std::uint32_t, std::int64_t> ends;
+  std::vector<Error> errors;
+  bool on_record(const Record& record) override {
+    offsets[record.slot].push_back(record.offset);
+    return true;
+  }
+  void on_end(std::uint32_t slot, std::int64_t offset) override { ends[slot] = offset; }
+  void on_error(std::uint32_t /*slot*/, const Error& error) override { errors.push_back(error); }
+};
+
+// A group member with one lane's log, driven by hand.
+struct Member : kafka::RebalanceListener {
+  std::unique_ptr<kafka::Consumer> consumer;
+  std::unique_ptr<KafkaLog> log;
+  std::vector<TopicPartition> assigned;
+  int assignments = 0;
+
+  Member(const kafka::ClientOptions& client, const std::string& group) {
+    auto made = kafka::Consumer::create({.client = client, .group = group}, *this);
+    EXPECT_TRUE(made) << made.error().message;
+    consumer = std::move(*made);
+    log = std::make_unique<KafkaLog>(consumer->new_queue());
+  }
+  ~Member() override { consumer.reset(); }
+
+  std::vector<kafka::PartitionQueue*> on_assign(const std::vector<TopicPartition>& partitions) override {
+    assigned = partitions;
+    ++assignments;
+    log->reset(partitions);
+    return std::vector<kafka::PartitionQueue*>(partitions.size(), &log->queue());
+  }
+  void on_revoke(const std::vector<TopicPartition>& /*partitions*/) override {
+    assigned.clear();
+    log->reset({});
+  }
+  bool poll_until(const std::function<bool()>& done, LogVisitor* visitor = nullptr) {
+    const auto deadline = std::chrono::steady_clock::now() + seconds(30);
+    while (!done() && std::chrono::steady_clock::now() < deadline) {
+      consumer->poll(milliseconds(10));
+      if (visitor != nullptr) log->poll(1000, *visitor);
+    }
+    return done();
+  }
+};
+
+std::vector<std::int64_t> range(std::int64_t first, std::int64_t end) {
+  std::vector<std::int64_t> out;
+  for (std::int64_t i = first; i < end; ++i) out.push_back(i);
+  return out;
+}
+
+class KafkaLogTest : public TopicFixture {};
+
+TEST_F(KafkaLogTest, DeliversFromTheStartedOffsetAndThenTheEnd) {
+  const std::string topic = new_topic(1);
+  produce(topic, 0, 100);
+  Member member(client_, topic);
+  ASSERT_TRUE(member.consumer->subscribe({topic}));
+  ASSERT_TRUE(member.poll_until([&] { return member.assigned.size() == 1; }));
+  ASSERT_TRUE(member.log->start(0, 40));
+  Collected seen;
+  ASSERT_TRUE(member.poll_until([&] { return seen.ends.contains(0); }, &seen));
+  EXPECT_EQ(seen.offsets[0], range(40, 100));
+  EXPECT_EQ(seen.ends[0], 100);
+  EXPECT_TRUE(seen.errors.empty());
+}
+
+TEST_F(KafkaLogTest, NothingIsDeliveredBeforeAStart) {
+  const std::string topic = new_topic(1);
+  Member member(client_, topic);
+  ASSERT_TRUE(member.consumer->subscribe({topic}));
+  ASSERT_TRUE(member.poll_until([&] { return member.assigned.size() == 1; }));
+  produce(topic, 0, 50);
+  Collected seen;
+  const auto until = std::chrono::steady_clock::now() + milliseconds(700);
+  member.poll_until([&] { return std::chrono::steady_clock::now() > until; }, &seen);
+  EXPECT_TRUE(seen.offsets.empty());
+  ASSERT_TRUE(member.log->start(0, 0));
+  ASSERT_TRUE(member.poll_until([&] { return seen.offsets[0].size() >= 50; }, &seen));
+  EXPECT_EQ(seen.offsets[0], range(0, 50));
+}
+
+// G2: a fence rewinds; what was read before must not mix with what is read again.
+TEST_F(KafkaLogTest, ARewindInTheMiddleOfAStreamDeliversEachOffsetInOrderAgain) {
+  const std::string topic = new_topic(2);
+  produce(topic, 0, 20'000);
+  Member member(client_, topic);
+  ASSERT_TRUE(member.consumer->subscribe({topic}));
+  ASSERT_TRUE(member.poll_until([&] { return member.assigned.size() == 2; }));
+  ASSERT_TRUE(member.log->start(0, 0));
+  ASSERT_TRUE(member.log->start(1, 0));
+  for (int round = 0; round < 20; ++round) {
+    Collected seen;
+    ASSERT_TRUE(member.poll_until([&] { return seen.offsets[0].size() + seen.offsets[1].size() > 500; }, &seen));
+    for (const auto& [slot, offsets] : seen.offsets) {
+      for (std::size_t i = 1; i < offsets.size(); ++i) ASSERT_EQ(offsets[i], offsets[i - 1] + 1) << "slot " << slot << " round " << round;
+    }
+    const std::int64_t back = 10 + round;
+    ASSERT_TRUE(member.log->start(0, back));
+    ASSERT_TRUE(member.log->start(1, back + 5));
+    Collected again;
+    ASSERT_TRUE(member.poll_until([&] { return !again.offsets[0].empty() && !again.offsets[1].empty(); }, &again));
+    EXPECT_EQ(again.offsets[0].front(), back) << "round " << round;
+    EXPECT_EQ(again.offsets[1].front(), back + 5) << "round " << round;
+  }
+}
+
+// G7: partition queues are split again on each assignment; a new one must not fall back to the group's own queue.
+TEST_F(KafkaLogTest, EachRebalanceSplitsTheQueuesAnew) {
+  const std::string topic = new_topic(4);
+  produce(topic, 0, 1'000);
+  Member one(client_, topic);
+  ASSERT_TRUE(one.consumer->subscribe({topic}));
+  ASSERT_TRUE(one.poll_until([&] { return one.assigned.size() == 4; }));
+  for (int round = 0; round < 3; ++round) {
+    {
+      Member two(client_, topic);
+      ASSERT_TRUE(two.consumer->subscribe({topic}));
+      ASSERT_TRUE(one.poll_until([&] {
+        two.consumer->poll(milliseconds(10));
+        return one.assigned.size() == 2 && two.assigned.size() == 2;
+      }));
+      std::size_t read = 0;
+      for (Member* member : {&one, &two}) {
+        ASSERT_TRUE(member->log->start(0, 0));
+        ASSERT_TRUE(member->log->start(1, 0));
+        Collected seen;
+        ASSERT_TRUE(member->poll_until([&] { return seen.ends.size() == 2; }, &seen));
+        read += seen.offsets[0].size() + seen.offsets[1].size();
+      }
+      EXPECT_EQ(read, 1'000U) << "round " << round;
+      two.consumer->leave();
+    }
+    ASSERT_TRUE(one.poll_until([&] { return one.assigned.size() == 4; }));
+  }
+}
+
+TEST_F(KafkaLogTest, APositionOutsideTheLogIsLostAndNeverReset) {
+  const std::string topic = new_topic(1);
+  produce(topic, 0, 10);
+  Member member(client_, topic);
+  ASSERT_TRUE(member.consumer->subscribe({topic}));
+  ASSERT_TRUE(member.poll_until([&] { return member.assigned.size() == 1; }));
+  ASSERT_TRUE(member.log->start(0, 5'000));
+  Collected seen;
+  ASSERT_TRUE(member.poll_until([&] { return !seen.errors.empty(); }, &seen));
+  EXPECT_EQ(seen.errors.front().code, ErrorCode::log_lost);
+  EXPECT_TRUE(seen.offsets.empty());
+}
+
+TEST_F(KafkaLogTest, BoundsAndTheOffsetForATime) {
+  const std::string topic = new_topic(1);
+  produce(topic, 0, 10);
+  Member member(client_, topic);
+  ASSERT_TRUE(member.consumer->subscribe({topic}));
+  ASSERT_TRUE(member.poll_until([&] { return member.assigned.size() == 1; }));
+  const auto bounds = member.log->bounds(0);
+  ASSERT_TRUE(bounds) << bounds.error().message;
+  EXPECT_EQ(bounds->low, 0);
+  EXPECT_EQ(bounds->high, 10);
+  EXPECT_EQ(*member.log->offset_for_time(0, 0), 0);
+  EXPECT_EQ(*member.log->offset_for_time(0, 4'000'000'000'000'000), 10) << "the end when no record is that young";
+}
+
+TEST_F(KafkaLogTest, AnUnknownTopicHasNoPartitions) {
+  Member member(client_, "it-nobody");
+  EXPECT_EQ(*member.consumer->partition_count("it-there-is-no-such-topic", seconds(5)), 0);
+  EXPECT_EQ(*member.consumer->partition_count(new_topic(3), seconds(5)), 3);
+}
+
+}  // namespace
+}  // namespace foldline
