@@ -118,11 +118,11 @@ def check_alive(worker):
         raise Failed(f"the worker ended with code {worker.returncode}; the end of .local/demo/worker.log:\n{log_tail('worker.log')}")
 
 
-def metric(text, name):
-    """The sum over all labels; 0 while there is none."""
+def metric(text, name, label=""):
+    """The sum over all series of a name that have this label; 0 while there is none."""
     total = 0.0
     for line in text.splitlines():
-        if line.startswith((name + "{", name + " ")):
+        if line.startswith((name + "{", name + " ")) and label in line:
             total += float(line.rsplit(" ", 1)[1])
     return int(total)
 
@@ -227,7 +227,7 @@ def print_comparison(expected, letters, metrics):
     for status, count in sorted(expected["per_status"].items()):
         comparison.append((f"orders now {status}", count, f"select count(*) from {facts} where status = '{status}'"))
     rows = [(what, known, int(sql(query)[0][0] or 0)) for what, known, query in comparison]
-    rows.append(("duplicates left out", expected["duplicates"], metric(metrics, 'foldline_events_total{result="duplicate"')))
+    rows.append(("duplicates left out", expected["duplicates"], metric(metrics, "foldline_events_total", 'outcome="duplicate"')))
     rows.append(("dead letters", expected["malformed"], len(letters)))
     found = {(day, currency): (int(orders), int(cents)) for day, currency, orders, cents in sql(f"select day, currency, orders, revenue_cents from {daily}")}
     wanted = {(row["day"], row["currency"]): (row["orders"], row["revenue_cents"]) for row in expected["per_day"]}
@@ -259,7 +259,7 @@ def fold_everything(steps, worker, port):
             if generator.poll() not in (None, 0):
                 raise Failed(f"the generator failed:\n{log_tail('generate.log')}")
             metrics = get(port, "/metrics")[1]
-            seen, lag = metric(metrics, "foldline_records_total"), metric(metrics, "foldline_lag")
+            seen, lag = metric(metrics, "foldline_committed_offset"), metric(metrics, "foldline_lag")
             elapsed = max(time.monotonic() - began, 0.001)
             done = generator.poll() == 0 and seen >= EVENTS and lag == 0
             steps.progress(f"{seen:>9,} of {EVENTS:,} records, {int(seen / elapsed):>9,} a second, lag {lag:,}", last=done)
