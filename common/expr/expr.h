@@ -87,10 +87,14 @@ class Scope {
  public:
   // A name for a place in the record: `data` = {value, ["payload"]}; selecting from it makes the path longer.
   void bind_path(std::string name, Path path, ExprType type);
-  // A name for another expression of the same scope (an envelope's attribute, a `let`): it is put in its place.
+  // A name for another expression (an envelope's attribute, a `let`): it is put in its place. The expression itself sees the names
+  // that were bound before it, or those of `seen` (an envelope's expressions see the record's fields, a view's do not).
   void bind_ast(std::string name, AstPtr ast);
-  // `data` as a map of expressions: `data.x` is the expression of x, an unknown x is an error with "did you mean".
+  void bind_ast(std::string name, AstPtr ast, const Scope& seen);
+  // `data` as a map of expressions: `data.x` is the expression of x, an unknown x is an error with "did you mean". The name alone is a
+  // map of all of them, without those that are none.
   void bind_fields(std::string name, std::map<std::string, AstPtr> fields);
+  void bind_fields(std::string name, std::map<std::string, AstPtr> fields, const Scope& seen);
   // A member of an enum of the file. Hidden by every other binding of the name.
   void bind_enum_member(std::string member);
   // A constant of the file, in static storage or in an arena that outlives the program.
@@ -98,7 +102,7 @@ class Scope {
   // Unbound names: when set, a name that nothing binds is a field of the record's value (envelope expressions).
   void bind_rest_to_value() { rest_is_value_ = true; }
   void set_zone(const Zone& zone) { zone_ = zone; }
-  // Names that the language has and this build does not: refused by name, with `reason`.
+  // Names, of values or functions, that the language has and this build does not: refused by name, with `reason`.
   void refuse(std::string name, std::string reason);
 
   struct Binding;
@@ -126,7 +130,8 @@ class Program {
   // a wrong type at run time), with the path or the operation in the message.
   [[nodiscard]] Result<Value> eval(const Frame& frame) const;
   [[nodiscard]] const ExprType& type() const;
-  // The program is one bare, non-optional path or attribute: its slot, for callers that copy it without a call.
+  // The program is one bare, non-optional path or attribute: its slot, for callers that copy it without a call (they convert the value
+  // themselves, and call eval() for the error when it is absent).
   [[nodiscard]] std::optional<std::uint32_t> bare_slot() const;
   [[nodiscard]] const std::string& text() const;  // for messages
 
