@@ -24,9 +24,9 @@ namespace foldline::config {
 
 // An expression as it stands in the file. A YAML number, true, false or null is a literal; a YAML string is CEL.
 struct ExprText {
-  std::string text;     // CEL text, for a literal too ("1", "true", "null")
+  std::string text;  // CEL text, for a literal too ("1", "true", "null")
   bool literal = false;
-  Location at;          // of the text's first character
+  Location at;  // of the text's first character
 };
 
 struct Named {
@@ -40,29 +40,33 @@ struct NamedExpr {
   ExprText expr;
 };
 
-enum class Format { json, text, bytes };  // avro and protobuf are refused by name until they are built
+enum class Format {
+  json,
+  text,
+  bytes
+};  // avro and protobuf are refused by name until they are built
 
 struct EnvelopeSpec {
   Location at;
-  std::string form = "flat";            // flat cloudevents headers debezium outbox: what is not replaced below
-  std::vector<NamedExpr> attributes;    // type id time key old source schema_version correlation_id
-  std::optional<ExprText> data;         // one expression ...
-  std::vector<NamedExpr> data_fields;   // ... or a map that builds it
+  std::string form = "flat";           // flat cloudevents headers debezium outbox: what is not replaced below
+  std::vector<NamedExpr> attributes;   // type id time key old source schema_version correlation_id
+  std::optional<ExprText> data;        // one expression ...
+  std::vector<NamedExpr> data_fields;  // ... or a map that builds it
   bool data_is_map = false;
 };
 
 struct SourceSpec {
-  std::string name;                     // of foldline.yaml, else "source"
+  std::string name;  // of foldline.yaml, else "source"
   Location at;
-  std::vector<Named> topics;            // names or patterns with `*`
+  std::vector<Named> topics;  // names or patterns with `*`
   Format format = Format::json;
   Format key_format = Format::text;
   EnvelopeSpec envelope;
   std::optional<ExprText> partition_key;
   std::optional<ExprText> when;
-  std::vector<Named> redact;            // paths, "data.email"
-  std::string start_at = "earliest";    // earliest, latest or an RFC 3339 timestamp
-  bool has_events = false;              // `events` declared; then these types stand in this source's topics (order proof)
+  std::vector<Named> redact;          // paths, "data.email"
+  std::string start_at = "earliest";  // earliest, latest or an RFC 3339 timestamp
+  bool has_events = false;            // `events` declared; then these types stand in this source's topics (order proof)
   std::vector<Named> event_types;
   bool strict_json = false;
 };
@@ -71,7 +75,7 @@ struct KeyPartSpec {
   std::string name;
   Location at;
   Type type;
-  std::optional<ExprText> from;         // absent: data.NAME
+  std::optional<ExprText> from;  // absent: data.NAME
   std::string doc;
 };
 
@@ -80,7 +84,8 @@ struct FieldSpec {
   Location at;
   Type type;
   std::string doc;
-  std::optional<ExprText> default_value;  // a literal
+  std::optional<ExprText> default_value;  // a constant expression
+  bool broken = false;                    // its type could not be read: an error was given, so the file is not answered
 };
 
 struct RejectSpec {
@@ -92,29 +97,33 @@ struct RejectSpec {
 struct ClauseSpec {
   Location at;
   std::optional<ExprText> when;
-  std::vector<NamedExpr> key;           // parts named here replace the view's
-  std::vector<RejectSpec> reject;       // in file order
+  std::vector<NamedExpr> key;      // parts named here replace the view's
+  std::vector<RejectSpec> reject;  // in file order
   std::vector<Named> copy;
   std::vector<Named> patch;
   bool patch_all = false;
   std::vector<NamedExpr> set, add, min, max;
-  bool has_set = false;                 // `set: {}` is an operation too
-  bool erase = false;                   // delete: true
+  bool has_set = false;  // `set: {}` is an operation too
+  bool erase = false;    // delete: true
 };
 
 struct OnEventSpec {
-  std::vector<Named> types;             // `a | b` split; a type or a pattern with `*`
+  std::vector<Named> types;  // `a | b` split; a type or a pattern with `*`
   Location at;
   std::vector<ClauseSpec> clauses;
 };
 
-enum class CrossPartition { prove, never, arrival_order };
+enum class CrossPartition {
+  prove,
+  never,
+  arrival_order
+};
 
 struct ViewSpec {
   std::string name;
   Location at;
   std::string kind = "table";
-  std::string store_name;               // default: the view's name
+  std::string store_name;  // default: the view's name
   std::string doc;
   std::vector<KeyPartSpec> key;
   std::vector<FieldSpec> fields;
@@ -122,20 +131,23 @@ struct ViewSpec {
   std::optional<ExprText> newest_by;
   std::optional<Named> soft_delete;
   CrossPartition cross_partition = CrossPartition::prove;
-  std::int64_t expire_after_us = 0;     // 0: never
+  std::int64_t expire_after_us = 0;  // 0: never
   std::optional<Named> expire_from;
   std::vector<std::pair<std::vector<Named>, bool>> indexes;  // fields, unique
   int fillfactor = 0;
 };
 
 struct StoreSpec {
-  std::string kind;                     // postgres, memory (redis, elasticsearch, opensearch, sqlite: refused until built)
+  std::string kind;  // postgres, memory (redis, elasticsearch, opensearch, sqlite: refused until built)
   Location at;
-  Secret url;                           // may hold a password: prints ***
-  std::string schema;                   // postgres: default "public"
+  Secret url;          // may hold a password: prints ***
+  std::string schema;  // postgres: default "public"
 };
 
-enum class LetterPolicy { skip, stop };  // park is refused until it is built
+enum class LetterPolicy {
+  skip,
+  stop
+};  // park is refused until it is built
 
 struct DeadLetterSpec {
   std::string topic = "{topic}.dlq";
@@ -162,13 +174,13 @@ struct ProjectionFile {
   std::string zone = "UTC";
   Location zone_at;
   std::vector<ViewSpec> views;
-  std::int64_t id_window = 250'000;     // processed_ids; 0: none ("exact" is refused until it is built)
+  std::int64_t id_window = 250'000;  // processed_ids; 0: none ("exact" is refused until it is built)
   DeadLetterSpec dead_letter;
   // Every source file's text (projection and shared), for messages that quote a line.
 };
 
 struct LoadOptions {
-  std::string shared_path;              // --shared; empty: foldline.yaml beside the file, if there is one
+  std::string shared_path;  // --shared; empty: foldline.yaml beside the file, if there is one
   // Environment look-up, so that tests need not change the process's environment. Default: getenv.
   std::function<std::optional<std::string>(const std::string&)> environment;
 };
