@@ -1,0 +1,99 @@
+"""Fixtures of the integration tests. They need the built worker (FOLDLINE_BIN, default build/foldline), Kafka and PostgreSQL: those that
+KAFKA_BROKERS and POSTGRES_URL name, else the local stack, which is started.
+
+    /usr/bin/python3 -m pytest tests/integration            # all
+    /usr/bin/python3 -m pytest tests/integration -m 'not slow'
+"""
+
+import os
+import pathlib
+import secrets
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "integration")]
+
+from harness.kafka import Kafka  # noqa: E402
+from harness.postgres import Database  # noqa: E402
+from harness.scenario import Scenario  # noqa: E402
+from harness.servers import OutagePostgres, shared_servers  # noqa: E402
+
+DATA = pathlib.Path(__file__).resolve().parent / "data"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than about ten seconds")
+
+
+@pytest.fixture(scope="session")
+def servers():
+    return shared_servers()
+
+
+@pytest.fixture(scope="session")
+def kafka(servers):
+    return Kafka(servers["KAFKA_BROKERS"])
+
+
+@pytest.fixture(scope="session")
+def binary():
+    path = pathlib.Path(os.environ.get("FOLDLINE_BIN", ROOT / "build" / "foldline")).resolve()
+    if not path.exists():
+        pytest.exit(f"{path} is not there: build it first (make), or name it in FOLDLINE_BIN", returncode=2)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def outage_postgres(tmp_path_factory):
+    """One for the session; a test that stops it starts it again."""
+    server = OutagePostgres(tmp_path_factory.mktemp("outage") / "stack")
+    yield server
+    server.down()
+
+
+def unique_name() -> str:
+    return "it" + secrets.token_hex(5)
+
+
+def _make_scenario(binary, kafka, server_url, directory):
+    name = unique_name()
+    return Scenario(name, binary, kafka, Database(server_url, name), directory)
+
+
+@pytest.fixture
+def scenario(binary, kafka, servers, tmp_path, request):
+    world = _make_scenario(binary, kafka, servers["POSTGRES_URL"], tmp_path)
+    yield from _run(world, request)
+
+
+@pytest.fixture
+def outage(binary, kafka, outage_postgres, tmp_path, request):
+    """A scenario whose database stands in outage_postgres; `outage.server` stops and kills it."""
+    outage_postgres.start()
+    world = _make_scenario(binary, kafka, outage_postgres.url, tmp_path)
+    world.server = outage_postgres
+    try:
+        yield from _run(world, request)
+    finally:
+        outage_postgres.start()
+
+
+def _run(world, request):
+    yield world
+    report = getattr(request.node, "report_of_call", None)
+    if report is not None and report.failed:
+        print(world.log_tails())
+    if hasattr(world, "server"):
+        world.server.start()
+    world.tear_down()
+
+
+@pytest.hookimpl(tryfirst=True, hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Keeps the call's outcome, so that the fixture can print the workers' logs after a failure."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call":
+        item.report_of_call = report

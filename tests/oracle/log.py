@@ -1,0 +1,81 @@
+"""Reads whole topics, from the first record to the end as it is now."""
+
+import dataclasses
+import time
+import uuid
+from typing import Dict, List, Optional, Tuple
+
+import confluent_kafka
+
+READ_TIMEOUT_S = 60.0
+CONSUME_TIMEOUT_S = 0.05  # consume() waits this long for a full batch, at the end too
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: Optional[bytes]
+    value: Optional[bytes]
+    headers: Tuple[Tuple[str, Optional[bytes]], ...] = ()
+
+    @property
+    def position(self) -> str:
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
+
+def read_topic(brokers: str, topic: str) -> Dict[int, List[Record]]:
+    """Every record of every partition, in offset order. A topic that is not there is an empty one."""
+    consumer = confluent_kafka.Consumer(
+        {
+            "bootstrap.servers": brokers,
+            "group.id": f"oracle-{uuid.uuid4()}",  # never joined, never committed
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "error",
+            "isolation.level": "read_committed",
+            "fetch.message.max.bytes": 40_000_000,
+        }
+    )
+    try:
+        metadata = consumer.list_topics(timeout=READ_TIMEOUT_S).topics.get(topic)
+        if metadata is None:
+            return {}
+        records: Dict[int, List[Record]] = {partition: [] for partition in metadata.partitions}
+        start = []
+        for partition in records:
+            low, high = consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, partition), timeout=READ_TIMEOUT_S)
+            if low < high:
+                start.append(confluent_kafka.TopicPartition(topic, partition, low))
+        consumer.assign(start)
+        unfinished = {part.partition for part in start}
+        deadline = time.monotonic() + READ_TIMEOUT_S
+        while unfinished:
+            messages = consumer.consume(num_messages=5_000, timeout=CONSUME_TIMEOUT_S)
+            if messages:
+                deadline = time.monotonic() + READ_TIMEOUT_S
+            elif time.monotonic() > deadline:
+                raise TimeoutError(f"no record of {topic} within {READ_TIMEOUT_S} s; partitions {sorted(unfinished)} are not at their end")
+            for message in messages:
+                error = message.error()
+                if error is not None and error.code() == confluent_kafka.KafkaError._PARTITION_EOF:
+                    unfinished.discard(message.partition())
+                    continue
+                if error is not None:
+                    raise confluent_kafka.KafkaException(error)
+                records[message.partition()].append(
+                    Record(
+                        topic,
+                        message.partition(),
+                        message.offset(),
+                        message.timestamp()[1],
+                        message.key(),
+                        message.value(),
+                        tuple(message.headers() or ()),
+                    )
+                )
+        return records
+    finally:
+        consumer.close()
