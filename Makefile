@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PYTHON ?= /usr/bin/python3
 export JOBS PYTHON
 
-.PHONY: build deps demo demo-stop test unit integration asan tsan package format format-check check tidy bench clean stack-down help
+.PHONY: build deps demo demo-stop test unit integration asan tsan package format format-check rooms tidy bench clean stack-down help
 .DEFAULT_GOAL := build
 
 build: ## the program: build/foldline
@@ -43,9 +43,11 @@ package: ## installs to a scratch place and builds a worker of someone else's ag
 format: ## clang-format on every source
 	@deploy/checks/format --fix
 
-check: ## formatting, sizes, and includes that follow the rooms' arrows
+format-check: ## whether clang-format would change anything
 	@deploy/checks/format
-	@$(PYTHON) deploy/checks/rooms
+
+rooms: ## whether includes follow the rooms' arrows, and no file is too long
+	@deploy/checks/rooms
 
 tidy: ## clang-tidy on every source
 	@deploy/checks/tidy
@@ -57,7 +59,7 @@ bench: ## the benchmarks
 	@for program in build/bench/*; do [ -f "$$program" ] && [ -x "$$program" ] && "$$program" || true; done
 
 clean: ## what the build made; servers and their data stay
-	rm -rf build build-*
+	rm -rf build build-asan build-tsan build-debug build-tidy
 
 stack-down: ## the local servers
 	@deploy/local/stack down

@@ -1,6 +1,7 @@
 """The second half of deploy/local/demo: topics, worker, events, and every total beside what the generator knows.
 
-Reads KAFKA_BROKERS and POSTGRES_URL. Ends only the worker that an earlier run started: its pid stands in .local/demo/worker.pid.
+Reads KAFKA_BROKERS and POSTGRES_URL. Ends only the worker that an earlier run started: its pid stands in DEMO_DIR/worker.pid.
+DEMO_DIR is .local/demo unless set.
 """
 
 import collections
@@ -16,7 +17,7 @@ import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PLACE = ROOT / ".local" / "demo"
+PLACE = pathlib.Path(os.environ.get("DEMO_DIR", ROOT / ".local" / "demo"))
 BINARY = ROOT / "build" / "foldline"
 PROJECTION = "config/examples/orders-analytics.yaml"
 TOPIC, LETTERS, PARTITIONS = "orders.events", "orders.events.dlq", 4
@@ -108,14 +109,14 @@ def start_worker():
     while get(port, "/readyz")[0] != 200:
         check_alive(worker)
         if time.monotonic() > deadline:
-            raise Failed(f"the worker is not ready after {START_TIMEOUT_S} s; the end of .local/demo/worker.log:\n{log_tail('worker.log')}")
+            raise Failed(f"the worker is not ready after {START_TIMEOUT_S} s; the end of {PLACE / 'worker.log'}:\n{log_tail('worker.log')}")
         time.sleep(0.05)
     return worker, port
 
 
 def check_alive(worker):
     if worker.poll() is not None:
-        raise Failed(f"the worker ended with code {worker.returncode}; the end of .local/demo/worker.log:\n{log_tail('worker.log')}")
+        raise Failed(f"the worker ended with code {worker.returncode}; the end of {PLACE / 'worker.log'}:\n{log_tail('worker.log')}")
 
 
 def metric(text, name, label=""):
@@ -266,7 +267,7 @@ def fold_everything(steps, worker, port):
             if done:
                 return json.loads(expect.read_text()), metrics
             if elapsed > FOLD_TIMEOUT_S:
-                raise Failed(f"not done after {FOLD_TIMEOUT_S} s; the end of .local/demo/worker.log:\n{log_tail('worker.log')}")
+                raise Failed(f"not done after {FOLD_TIMEOUT_S} s; the end of {PLACE / 'worker.log'}:\n{log_tail('worker.log')}")
             time.sleep(0.1)
     finally:
         if generator.poll() is None:
@@ -291,12 +292,12 @@ def run(began):
     wrong = print_comparison(expected, letters, metrics)
     print()
     if wrong:
-        raise Failed(f"{wrong} totals differ; the worker's log is .local/demo/worker.log")
+        raise Failed(f"{wrong} totals differ; the worker's log is {PLACE / 'worker.log'}")
     steps.say("every total agrees. All is left running:")
     print(f"""
   psql '{url}' -c 'table analytics.daily_revenue limit 5'
   psql '{url}' -c 'select status, count(*) from analytics.fact_orders group by 1'
-  curl http://127.0.0.1:{port}/metrics          # the worker, pid {worker.pid}, log .local/demo/worker.log
+  curl http://127.0.0.1:{port}/metrics          # the worker, pid {worker.pid}, log {PLACE / 'worker.log'}
   make demo-stop                                 # ends the worker and the servers (or: kill {worker.pid}; deploy/local/stack down)
 """)
 
