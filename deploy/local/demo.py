@@ -225,7 +225,7 @@ def print_comparison(expected, letters, metrics):
         ("orders, day by day", expected["orders_placed"], f"select sum(orders) from {daily}"),
         ("revenue, day by day", expected["revenue_cents"], f"select sum(revenue_cents) from {daily}"),
     ]
-    for status, count in sorted(expected["per_status"].items()):
+    for status, count in sorted(expected["per_status_newest_by_time"].items()):
         comparison.append((f"orders now {status}", count, f"select count(*) from {facts} where status = '{status}'"))
     rows = [(what, known, int(sql(query)[0][0] or 0)) for what, known, query in comparison]
     rows.append(("duplicates left out", expected["duplicates"], metric(metrics, "foldline_events_total", 'outcome="duplicate"')))
