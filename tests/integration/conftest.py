@@ -20,7 +20,7 @@ from harness.postgres import Database  # noqa: E402
 from harness.scenario import Scenario  # noqa: E402
 from harness.servers import OutagePostgres, shared_servers  # noqa: E402
 
-DATA = pathlib.Path(__file__).resolve().parent / "data"
+DATA = ROOT / "tests" / "data"
 
 
 def pytest_configure(config):

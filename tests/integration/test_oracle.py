@@ -95,3 +95,10 @@ def test_comparison_finds_missing_and_additional_letters():
     expected = orders.fold(log(b"not json"))
     letter = {"topic": "t", "partition": 0, "offset": 7, "error": "?"}
     assert len(compare.differences(expected, {}, {}, [letter])) == 2
+
+
+def test_guarded_fields_keep_the_newest_and_other_fields_still_arrive():
+    shipped_first = log(event("order.shipped", "e2", at="2026-04-04T00:00:00Z"), event())
+    arrived, newest = orders.fold(shipped_first), orders.fold(shipped_first, newest_by_time=True)
+    assert arrived.fact_orders["o1"]["status"] == "placed"
+    assert newest.fact_orders["o1"]["status"] == "shipped" and newest.fact_orders["o1"]["total_cents"] == 3998

@@ -63,8 +63,8 @@ std::string Totals::to_json() const {
   member("orders_cancelled", orders_cancelled);
   member("revenue_cents", revenue_cents);
   member("items", items);
-  write_counts<Status>(out, "per_status", by_last_arrived);
-  write_counts<Status>(out, "per_status_newest_by_time", by_newest);
+  write_counts<Status>(out, "per_status", by_newest);
+  write_counts<Status>(out, "per_status_as_arrived", by_last_arrived);
   out += "  \"per_day\": [";
   const char* separator = "\n";
   for (const auto& [key, day] : per_day) {

@@ -47,9 +47,9 @@ struct Totals {
   std::uint64_t orders_cancelled = 0;
   std::uint64_t revenue_cents = 0;  // of placed orders
   std::uint64_t items = 0;          // item lines of placed orders
-  // fact_orders by status: as the last event in the log says, and as the newest by its time says.
-  std::array<std::uint64_t, kStatuses> by_last_arrived{};
+  // fact_orders by status: as the newest event by its time says (`newest_by: time`), and as the last in the log says (without it).
   std::array<std::uint64_t, kStatuses> by_newest{};
+  std::array<std::uint64_t, kStatuses> by_last_arrived{};
   std::map<std::pair<std::string, std::string>, DayTotals> per_day;  // (UTC day, currency) -> placed orders
 
   [[nodiscard]] std::uint64_t malformed_sum() const;

@@ -122,8 +122,9 @@ class Scenario:
     def letters(self) -> List[dict]:
         return letters_of(self.kafka.read_all(self.letter_topic))
 
-    def expected(self) -> orders.Expected:
-        return orders.fold(self.kafka.read(self.topic))
+    def expected(self, newest_by_time: Optional[bool] = None) -> orders.Expected:
+        guarded = bool(self._text.get("newest_by_time")) if newest_by_time is None else newest_by_time
+        return orders.fold(self.kafka.read(self.topic), newest_by_time=guarded)
 
     def check(self, expected: Optional[orders.Expected] = None) -> orders.Expected:
         """The store and the letters hold what the oracle expects, row by row."""
