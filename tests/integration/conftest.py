@@ -53,6 +53,13 @@ def outage_postgres(tmp_path_factory):
     server.down()
 
 
+def pick_seed() -> int:
+    """A new seed for each run, printed; FOLDLINE_SEED repeats one."""
+    seed = int(os.environ.get("FOLDLINE_SEED", secrets.randbelow(2**31)))
+    print(f"seed: FOLDLINE_SEED={seed}")
+    return seed
+
+
 def unique_name() -> str:
     return "it" + secrets.token_hex(5)
 

@@ -18,7 +18,7 @@ import decimal
 import json
 import re
 import sys
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 DEFAULT_WINDOW = 250_000  # G14, G16
 BIGINT_MAX = 2**63 - 1
@@ -35,6 +35,7 @@ class Letter(Exception):
 @dataclasses.dataclass
 class Expected:
     newest_by_time: bool = False
+    refused: Callable[[Dict[str, Any]], bool] = lambda data: False
     stamps: Dict[Tuple[str, str], Tuple[datetime.datetime, str]] = dataclasses.field(default_factory=dict)  # (order, field) -> newest
     fact_orders: Dict[str, Row] = dataclasses.field(default_factory=dict)
     daily_revenue: Dict[Tuple[datetime.date, str], Row] = dataclasses.field(default_factory=dict)
@@ -130,9 +131,14 @@ def whole_of(data: Dict[str, Any], name: str) -> Optional[int]:
     return value
 
 
-def fold(partitions: Dict[int, List[Any]], window: int = DEFAULT_WINDOW, newest_by_time: bool = False) -> Expected:
-    """`partitions`: the records of each partition in offset order (see log.Record)."""
-    expected = Expected(newest_by_time=newest_by_time)
+def fold(
+    partitions: Dict[int, List[Any]],
+    window: int = DEFAULT_WINDOW,
+    newest_by_time: bool = False,
+    refused: Callable[[Dict[str, Any]], bool] = lambda data: False,
+) -> Expected:
+    """`partitions`: the records of each partition in offset order (see log.Record). `refused`: data that the store will not take."""
+    expected = Expected(newest_by_time=newest_by_time, refused=refused)
     for partition in sorted(partitions):
         seen: Dict[str, int] = {}  # event ID -> newest offset at which it stood (G14)
         for record in partitions[partition]:
@@ -183,6 +189,8 @@ def _project(expected: Expected, record: Any, event: Dict[str, Any], time: datet
     order_id = text_of(data, "order_id")
     if order_id is None:
         raise Letter("order_id is null")
+    if expected.refused(data):
+        raise Letter("the store refuses it")
     change(expected, order_id, data, time, event.get("event_id") or record.position)
     expected.distinct_events += 1
     _note(expected, record, event, "applied")

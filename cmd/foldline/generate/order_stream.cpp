@@ -48,8 +48,6 @@ void append_seconds(std::string& out, std::int64_t time_us) {
                  seconds / 60 % 60, seconds % 60);
 }
 
-void append_order_id(std::string& out, std::uint64_t order) { fmt::format_to(std::back_inserter(out), "ord_{:09}", order); }
-
 }  // namespace
 
 std::string format_day(std::int64_t days_since_1970) {
@@ -63,6 +61,7 @@ OrderStream::OrderStream(const OrderStreamOptions& options) : options_(options),
   gap_records_ = std::clamp<std::uint64_t>(records / 10, 1, kMaxGapRecords);
   step_us_ = options.days * kDayUs / static_cast<std::int64_t>(records);
   recent_.reserve(kRecentEvents);
+  tag_ = fmt::format("{:06x}", random_.next() >> 40);
 }
 
 bool OrderStream::next(GeneratedRecord& out) {
@@ -179,7 +178,7 @@ void OrderStream::append_time(std::string& out, std::int64_t time_us) {
 
 void OrderStream::begin_event(OrderEvent& event, std::uint64_t order, std::string_view type, std::int64_t time_us,
                               std::string_view producer) {
-  append_order_id(event.key, order);
+  fmt::format_to(std::back_inserter(event.key), "ord_{}_{:08}", tag_, order);
   std::string& out = event.value;
   out.reserve(512);
   fmt::format_to(std::back_inserter(out), R"({{"event_type":"{}","event_id":")", type);
@@ -240,8 +239,8 @@ void OrderStream::make_malformed() {
   const auto kind = static_cast<Malformation>(random_.below(kMalformations));
   const std::uint64_t number = totals_.malformed_sum();
   ++totals_.malformed[static_cast<std::size_t>(kind)];
-  bad_key_ = fmt::format("ord_bad_{:06}", number);
-  const std::string head = fmt::format(R"({{"event_type":"order.placed","event_id":"evt_bad_{:06}","occurred_at":)", number);
+  bad_key_ = fmt::format("ord_bad_{}_{:06}", tag_, number);
+  const std::string head = fmt::format(R"({{"event_type":"order.placed","event_id":"evt_bad_{}_{:06}","occurred_at":)", tag_, number);
   const auto event = [&](std::string_view time, std::string_view order, std::string_view total) {
     return fmt::format(R"({}"{}","payload":{{{}"customer_id":"cust_bad","items":[],"total_cents":{},"currency":"EUR"}}}})", head, time,
                        order, total);

@@ -90,6 +90,7 @@ class OrderStream {
   OrderStreamOptions options_;
   Random random_;
   Totals totals_;
+  std::string tag_;  // in every order's ID: streams of different seeds share no order and no event
   std::uint64_t customers_ = 1;
   std::uint64_t gap_records_ = 1;
   std::int64_t step_us_ = 0;  // between the placements of two records

@@ -14,6 +14,14 @@ from .waiting import wait_until
 from .worker import Worker, letters_of, run_once
 
 
+def placed(order: str, event_id: str = "", **data: object) -> bytes:
+    """An order.placed event."""
+    payload = {"order_id": order, "customer_id": "cust_1", "items": [{"sku": "A", "quantity": 1, "unit_price_cents": 100}]}
+    payload.update({"total_cents": 100, "currency": "EUR", **data})
+    event = {"event_type": "order.placed", "event_id": event_id or f"evt_{order}", "occurred_at": "2026-04-03T09:15:00Z", "payload": payload}
+    return json.dumps(event).encode()
+
+
 class Scenario:
     def __init__(self, name: str, binary: str, kafka: Kafka, database: Database, directory: pathlib.Path):
         self.name = name
@@ -73,6 +81,10 @@ class Scenario:
         done = run_once(self.binary, self._arguments(events, seed, {"expect": expect, **options}), {})
         assert done.returncode == 0, done.stdout + done.stderr
 
+    def place(self, order: str, event_id: str = "", key: Optional[bytes] = None, partition: int = -1, **data: object) -> None:
+        """Queues one order.placed; `data` replaces parts of its payload. kafka.flush() makes it durable."""
+        self.kafka.produce(self.topic, placed(order, event_id, **data), order.encode() if key is None else key, partition=partition)
+
     # Workers
 
     def worker(self, *arguments: str, file: Optional[pathlib.Path] = None, env: Dict[str, str] = {}) -> Worker:
@@ -122,9 +134,9 @@ class Scenario:
     def letters(self) -> List[dict]:
         return letters_of(self.kafka.read_all(self.letter_topic))
 
-    def expected(self, newest_by_time: Optional[bool] = None) -> orders.Expected:
+    def expected(self, newest_by_time: Optional[bool] = None, **more) -> orders.Expected:
         guarded = bool(self._text.get("newest_by_time")) if newest_by_time is None else newest_by_time
-        return orders.fold(self.kafka.read(self.topic), newest_by_time=guarded)
+        return orders.fold(self.kafka.read(self.topic), newest_by_time=guarded, **more)
 
     def check(self, expected: Optional[orders.Expected] = None) -> orders.Expected:
         """The store and the letters hold what the oracle expects, row by row."""
