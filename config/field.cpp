@@ -135,7 +135,6 @@ void load_field(Reader& reader, const YamlNode& node, FieldSpec& out) {
     load_type(reader, node, draft.type);
     if (draft.type.type) out.type = *draft.type.type;
   }
-  out.broken = !draft.type.type;
 }
 
 void describe_field(std::vector<LevelDescription>& out) {

@@ -14,8 +14,13 @@ namespace {
 struct FileDraft {
   ProjectionFile& file;
   const SharedFile& shared;
-  bool has_kafka = false;
+  bool sound = true;  // no error in sources and views
 };
+
+std::size_t errors_of(Reader& reader) {
+  const auto& all = reader.diagnostics().all();
+  return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [](const Diagnostic& d) { return d.severity == Severity::error; }));
+}
 
 void load_projection_name(Reader& reader, const YamlNode& node, FileDraft& out) {
   const auto name = reader.text(node, "projection");
@@ -63,6 +68,7 @@ const YamlNode* look_up(Reader& reader, const YamlNode& node, const SharedFile& 
 }
 
 void load_sources(Reader& reader, const YamlNode& node, FileDraft& out) {
+  const std::size_t errors_before = errors_of(reader);
   reader.one_or_many(node, "source", kMaxSources, [&](const YamlNode& item) {
     SourceSpec source;
     if (item.is_map()) {
@@ -77,6 +83,13 @@ void load_sources(Reader& reader, const YamlNode& node, FileDraft& out) {
     }
     out.file.sources.push_back(std::move(source));
   });
+  out.sound = out.sound && errors_of(reader) == errors_before && !out.file.sources.empty();
+}
+
+void load_file_views(Reader& reader, const YamlNode& node, FileDraft& out) {
+  const std::size_t errors_before = errors_of(reader);
+  load_views(reader, node, out.file.views);
+  out.sound = out.sound && errors_of(reader) == errors_before && !out.file.views.empty();
 }
 
 void load_file_store(Reader& reader, const YamlNode& node, FileDraft& out) {
@@ -147,11 +160,10 @@ constexpr Property<FileDraft> kFile[] = {
       .fallback = "foldline.yaml, else `${KAFKA_BROKERS}`",
       .doc = "the connection to Kafka",
       .level = "`kafka`"},
-     [](Reader& r, const YamlNode& n, FileDraft& out) { load_kafka(r, n, out.file.kafka), out.has_kafka = true; }},
+     [](Reader& r, const YamlNode& n, FileDraft& out) { load_kafka(r, n, out.file.kafka); }},
     {{.name = "registry", .refused = kNoRegistry}},
     {{.name = "zone", .shape = Shape::text, .fallback = "`UTC`", .doc = "time zone of date(), week() and month()"}, load_zone},
-    {{.name = "views", .shape = Shape::level_map, .required = true, .doc = "name → view", .level = "a view"},
-     [](Reader& r, const YamlNode& n, FileDraft& out) { load_views(r, n, out.file.views); }},
+    {{.name = "views", .shape = Shape::level_map, .required = true, .doc = "name → view", .level = "a view"}, load_file_views},
     {{.name = "processed_ids",
       .shape = Shape::any,
       .fallback = "`250000`",
@@ -174,22 +186,20 @@ constexpr Level<SharedFile> kSharedLevel = {
      "What a whole team shares, beside the projection files or named by `--shared`. Only the entries that a projection names are read."},
     kShared};
 
-void settle_kafka(Reader& reader, const YamlNode& root, FileDraft& draft) {
-  KafkaSpec& kafka = draft.file.kafka;
-  if (!draft.has_kafka && draft.shared.root) {
-    if (const YamlEntry* entry = draft.shared.root->find("kafka"))
-      load_kafka(*draft.shared.reader, entry->value, kafka), draft.has_kafka = true;
+// The file's own `kafka`, else the shared file's; brokers that neither names are the environment's.
+void settle_kafka(Reader& reader, const YamlNode& root, const SharedFile& shared, KafkaSpec& kafka) {
+  const YamlEntry* entry = root.find("kafka");
+  if (entry == nullptr && shared.root) {
+    entry = shared.root->find("kafka");
+    if (entry != nullptr) load_kafka(*shared.reader, entry->value, kafka);
   }
-  if (!kafka.brokers.empty()) return;
-  const bool says_brokers = kafka.at.line > 0 && reader.diagnostics().has_errors();
+  if (entry != nullptr && entry->value.find("brokers") != nullptr) return;
   if (const auto brokers = reader.environment()("KAFKA_BROKERS"); brokers && !brokers->empty()) {
     kafka.brokers = *brokers;
-  } else if (!says_brokers) {
-    reader.error(
-        root.at,
-        "no Kafka brokers: `kafka.brokers` is neither here nor in foldline.yaml, and the environment variable KAFKA_BROKERS is not set",
-        "write kafka: {brokers: \"host:9092\"}, or set KAFKA_BROKERS");
+    return;
   }
+  reader.error(root.at, "no Kafka brokers: neither this file nor foldline.yaml has `kafka.brokers`, and KAFKA_BROKERS is not set",
+               "write kafka: {brokers: \"host:9092\"}, or set the environment variable KAFKA_BROKERS");
 }
 
 }  // namespace
@@ -211,11 +221,16 @@ std::vector<std::string> SharedFile::names(std::string_view section) const {
   return out;
 }
 
-void load_file(Reader& reader, const YamlNode& root, const SharedFile& shared, ProjectionFile& out) {
+bool load_file(Reader& reader, const YamlNode& root, const SharedFile& shared, ProjectionFile& out) {
+  if (has_shared_keys_only(root)) {
+    reader.error(root.at, "this is a shared file (foldline.yaml), not a projection", "name the projection files that use it");
+    return false;
+  }
   FileDraft draft{out, shared};
-  if (!read_level(reader, root, kFileLevel, draft)) return;
+  if (!read_level(reader, root, kFileLevel, draft)) return false;
   if (out.group.empty()) out.group = out.projection;
-  settle_kafka(reader, root, draft);
+  settle_kafka(reader, root, shared, out.kafka);
+  return draft.sound && !out.sources.empty() && !out.views.empty();
 }
 
 void check_shared_file(SharedFile& shared) {
@@ -223,6 +238,31 @@ void check_shared_file(SharedFile& shared) {
   for (const std::string_view section : {"stores", "sources"}) {
     if (const YamlEntry* entry = shared.root->find(section)) shared.reader->expect_map(entry->value, "`" + std::string(section) + "`");
   }
+}
+
+void check_shared_entries(SharedFile& shared) {
+  if (!shared.root) return;
+  Reader& reader = *shared.reader;
+  if (const YamlEntry* kafka = shared.root->find("kafka")) {
+    KafkaSpec ignored;
+    load_kafka(reader, kafka->value, ignored);
+  }
+  for (const std::string& name : shared.names("stores")) {
+    StoreSpec ignored;
+    load_store(reader, *shared.find("stores", name), ignored);
+  }
+  for (const std::string& name : shared.names("sources")) {
+    SourceSpec ignored;
+    load_source(reader, *shared.find("sources", name), ignored);
+  }
+}
+
+bool has_shared_keys_only(const YamlNode& root) {
+  if (!root.is_map() || root.entries.empty()) return false;
+  return std::all_of(root.entries.begin(), root.entries.end(), [](const YamlEntry& entry) {
+    return std::any_of(std::begin(kShared), std::end(kShared),
+                       [&](const Property<SharedFile>& p) { return p.info.name == entry.key.text; });
+  });
 }
 
 void describe_file(std::vector<LevelDescription>& out) {

@@ -32,10 +32,15 @@ void load_on_event(Reader& reader, const YamlNode& node, std::vector<OnEventSpec
 void load_key_part(Reader& reader, const YamlNode& node, KeyPartSpec& out);
 void load_field(Reader& reader, const YamlNode& node, FieldSpec& out);
 
-// Loads the projection's own keys; `shared` answers the names it uses.
-void load_file(Reader& reader, const YamlNode& root, const SharedFile& shared, ProjectionFile& out);
+// Loads the projection's own keys; `shared` answers the names it uses. True: sources and views were read without an error, so
+// compiling them finds no error that is not there.
+bool load_file(Reader& reader, const YamlNode& root, const SharedFile& shared, ProjectionFile& out);
 // The shared file's keys; errors in entries that nobody uses are left alone.
 void check_shared_file(SharedFile& shared);
+// All of them.
+void check_shared_entries(SharedFile& shared);
+// None of a projection's own keys, and at least one of the shared file's.
+bool has_shared_keys_only(const YamlNode& root);
 
 // What one can say without compiling: names that must exist, operations that fit their field, keys of events.
 void check_file(const ProjectionFile& file, Diagnostics& diagnostics);

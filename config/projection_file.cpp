@@ -48,10 +48,13 @@ void open_shared(const std::string& path, Reader& reader, SharedFile& shared) {
   check_shared_file(shared);
 }
 
-}  // namespace
+// The file as far as it could be read, and whether what was read of it may be compiled.
+struct Read {
+  ProjectionFile file;
+  bool sound = false;
+};
 
-std::optional<ProjectionFile> load_projection_text(const std::string& text, const std::string& path, const LoadOptions& options,
-                                                   Diagnostics& diagnostics) {
+Read read_projection(const std::string& text, const std::string& path, const LoadOptions& options, Diagnostics& diagnostics) {
   const Environment environment = options.environment ? options.environment : process_environment();
   Reader reader(diagnostics, environment);
   Reader shared_reader(diagnostics, environment);
@@ -60,21 +63,55 @@ std::optional<ProjectionFile> load_projection_text(const std::string& text, cons
   SharedFile shared;
   open_shared(shared_path(path, options), shared_reader, shared);
   const std::optional<YamlNode> root = parse_yaml(text, path, diagnostics);
-  ProjectionFile file;
-  file.path = path;
+  const bool clean = !diagnostics.has_errors();
+  Read out;
+  out.file.path = path;
   if (root) {
-    load_file(reader, *root, shared, file);
-    check_file(file, diagnostics);
+    out.sound = load_file(reader, *root, shared, out.file) && clean;
+    check_file(out.file, diagnostics);
   }
   diagnostics.sort();
+  return out;
+}
+
+}  // namespace
+
+std::optional<ProjectionFile> load_projection_text(const std::string& text, const std::string& path, const LoadOptions& options,
+                                                   Diagnostics& diagnostics) {
+  Read read = read_projection(text, path, options, diagnostics);
   if (diagnostics.has_errors()) return std::nullopt;
-  return file;
+  return std::move(read.file);
 }
 
 std::optional<ProjectionFile> load_projection_file(const std::string& path, const LoadOptions& options, Diagnostics& diagnostics) {
   const auto text = read_text(path, diagnostics, "check the path");
   if (!text) return std::nullopt;
   return load_projection_text(*text, path, options, diagnostics);
+}
+
+std::optional<ProjectionFile> load_for_lint(const std::string& path, const LoadOptions& options, Diagnostics& diagnostics) {
+  const auto text = read_text(path, diagnostics, "check the path");
+  if (!text) return std::nullopt;
+  Read read = read_projection(*text, path, options, diagnostics);
+  if (!read.sound) return std::nullopt;
+  return std::move(read.file);
+}
+
+bool is_shared_file(const std::string& path) {
+  Diagnostics ignored;  // whoever loads the file will see them
+  const auto text = read_text(path, ignored, "");
+  if (!text) return false;
+  const std::optional<YamlNode> root = parse_yaml(*text, path, ignored);
+  return root && has_shared_keys_only(*root);
+}
+
+bool lint_shared_file(const std::string& path, const LoadOptions& options, Diagnostics& diagnostics) {
+  Reader reader(diagnostics, options.environment ? options.environment : process_environment());
+  SharedFile shared;
+  open_shared(path, reader, shared);
+  check_shared_entries(shared);
+  diagnostics.sort();
+  return !diagnostics.has_errors();
 }
 
 }  // namespace foldline::config

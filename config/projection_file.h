@@ -85,7 +85,6 @@ struct FieldSpec {
   Type type;
   std::string doc;
   std::optional<ExprText> default_value;  // a constant expression
-  bool broken = false;                    // its type could not be read: an error was given, so the file is not answered
 };
 
 struct RejectSpec {
@@ -190,5 +189,14 @@ std::optional<ProjectionFile> load_projection_file(const std::string& path, cons
 // The same from text; `path` is for messages only.
 std::optional<ProjectionFile> load_projection_text(const std::string& text, const std::string& path, const LoadOptions& options,
                                                    Diagnostics& diagnostics);
+
+// For lint: a file with errors is answered too, when they stand outside of `source` and `views` (a variable that is not set, a store
+// that is not built), so that compiling what was read finds real errors only. Whether there were any, `diagnostics` says.
+std::optional<ProjectionFile> load_for_lint(const std::string& path, const LoadOptions& options, Diagnostics& diagnostics);
+
+// A file with none of a projection's keys but some of foldline.yaml's is a shared one.
+bool is_shared_file(const std::string& path);
+// Checks all its entries, used or not; false: it has errors.
+bool lint_shared_file(const std::string& path, const LoadOptions& options, Diagnostics& diagnostics);
 
 }  // namespace foldline::config

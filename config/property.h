@@ -50,6 +50,7 @@ struct PropertyInfo {
   std::string_view doc = {};
   std::string_view level = {};  // the level (LevelInfo::name) behind the key
   bool or_name = false;         // a bare text is allowed too: a name of the shared file, or the short form
+  bool many = false;            // level_map: a list of levels is allowed too
   std::span<const Choice> choices = {};
   std::string_view refused = {};  // not empty: part of the language, not built yet; what to do instead
 };

@@ -201,7 +201,8 @@ void load_start_at(Reader& reader, const YamlNode& node, SourceSpec& out) {
 constexpr Property<SourceSpec> kSource[] = {
     {{.name = "topics",
       .shape = Shape::names,
-      .doc = "names or patterns (`*` = any characters; never matches a dead-letter topic); one or many; required"},
+      .required = true,
+      .doc = "names or patterns (`*` = any characters; never matches a dead-letter topic); one or many"},
      load_topics},
     {{.name = "file", .shape = Shape::text, .refused = "produce the file's lines to a topic, and name that under `topics`"}},
     {{.name = "format", .shape = Shape::choice, .fallback = "`json`", .doc = "how the record's value is read", .choices = kFormats},
@@ -250,9 +251,6 @@ constexpr Level<SourceSpec> kSourceLevel = {{"a source", "Source", "One or many;
 void load_source(Reader& reader, const YamlNode& node, SourceSpec& out) {
   out.at = node.at;
   if (!read_level(reader, node, kSourceLevel, out)) return;
-  if (node.find("topics") == nullptr && node.find("file") == nullptr) {
-    reader.error(node.at, "a source needs the key `topics`", "write topics: orders.events");
-  }
   if (out.strict_json && out.format != Format::json) {
     reader.error(node.find("strict")->key.at, "`strict` checks JSON, and this source's format is another", "remove it");
   }

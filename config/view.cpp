@@ -141,14 +141,17 @@ constexpr Property<ViewSpec> kView[] = {
       .shape = Shape::level_map,
       .required = true,
       .doc = "the row's identity: part → type, or {type, from}",
-      .level = "a key part"},
+      .level = "a key part",
+      .or_name = true},
      load_key_parts},
-    {{.name = "fields", .shape = Shape::level_map, .fallback = "none", .doc = "field → type", .level = "a field"}, load_fields},
+    {{.name = "fields", .shape = Shape::level_map, .fallback = "none", .doc = "field → type", .level = "a field", .or_name = true},
+     load_fields},
     {{.name = "on_event",
       .shape = Shape::level_map,
       .required = true,
       .doc = "type, `a | b` or pattern → one clause or a list of them; the most specific key takes the event",
-      .level = "a clause"},
+      .level = "a clause",
+      .many = true},
      [](Reader& r, const YamlNode& n, ViewSpec& out) { load_on_event(r, n, out.on_event); }},
     {{.name = "projector", .refused = "write `on_event`"}},
     {{.name = "with", .refused = "remove it: it holds the settings of a `projector`"}},
@@ -177,24 +180,6 @@ constexpr Property<ViewSpec> kView[] = {
 };
 constexpr Level<ViewSpec> kViewLevel = {{"a view", "View", ""}, kView};
 
-// `delete` fills the field, so it exists whether it is listed or not.
-void settle_soft_delete(Reader& reader, ViewSpec& view) {
-  if (!view.soft_delete) return;
-  const auto field =
-      std::find_if(view.fields.begin(), view.fields.end(), [&](const FieldSpec& f) { return f.name == view.soft_delete->name; });
-  if (field == view.fields.end()) {
-    FieldSpec added;
-    added.name = view.soft_delete->name;
-    added.at = view.soft_delete->at;
-    added.type.kind = TypeKind::timestamptz;
-    added.doc = "when the row was deleted; null: it was not";
-    view.fields.push_back(std::move(added));
-  } else if (field->type.kind != TypeKind::timestamptz || field->default_value) {
-    reader.error(field->at, "`soft_delete` fills this field, so it is a timestamptz without a default",
-                 "write " + field->name + ": timestamptz, or leave it out");
-  }
-}
-
 }  // namespace
 
 void load_views(Reader& reader, const YamlNode& node, std::vector<ViewSpec>& out) {
@@ -210,7 +195,6 @@ void load_views(Reader& reader, const YamlNode& node, std::vector<ViewSpec>& out
     view.at = entry.key.text_at;
     reader.check_identifier(view.name, entry.key.at, "the view");
     if (!read_level(reader, entry.value, kViewLevel, view)) continue;
-    settle_soft_delete(reader, view);
     out.push_back(std::move(view));
   }
 }
