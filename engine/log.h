@@ -44,6 +44,8 @@ class LogReader {
   virtual Result<std::int64_t> offset_for_time(std::uint32_t slot, std::int64_t timestamp_us) = 0;
   // The lane takes no more of this slot's records until the next start(): they need not be fetched. Best effort, never blocks.
   virtual void stop(std::uint32_t /*slot*/) {}
+  // The next offset to be written as the client last heard, without asking; -1: not known. For the lag that people see. Never blocks.
+  virtual std::int64_t known_end(std::uint32_t /*slot*/) { return -1; }
   // For tools that watch lag only; best effort, never blocks, and is skipped while a rebalance runs (G7).
   virtual void commit_group_offset(std::uint32_t slot, std::int64_t next_offset) = 0;
 };

@@ -43,7 +43,8 @@ struct PartitionStats {
 };
 
 struct LaneStats {
-  // Records, by what became of them. records = events + duplicates + skipped + letters, once their batch is sealed.
+  // Records, by what became of them, counted when they are committed:
+  // records = events + duplicates + skipped + letters_decode + letters_project + letters_store.
   Counter records{0};
   Counter record_bytes{0};
   Counter events{0};      // folded (also those that no view handles: see ignored)
@@ -60,9 +61,9 @@ struct LaneStats {
   // Commits.
   Counter batches{0};
   Counter rows{0};
-  Counter committed_events{0};
-  Counter batch_cuts{0};  // batches that ended early because an event could not be merged into them (G8)
-  Counter halvings{0};    // rejected batches that were split (G29)
+  Counter committed_events{0};  // the same as events
+  Counter batch_cuts{0};        // batches that ended early because an event could not be merged into them (G8)
+  Counter halvings{0};          // rejected batches that were split (G29)
   Counter retries{0};
   Counter letter_retries{0};
   Counter fenced{0};

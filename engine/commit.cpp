@@ -1,0 +1,150 @@
+#include "engine/commit.h"
+
+#include <algorithm>
+
+namespace foldline {
+
+namespace {
+
+// A partition's share of the range.
+struct Moved {
+  bool touched = false;
+  std::int64_t next_offset = -1;
+  const BatchRecord* last = nullptr;
+  std::int64_t max_event_time_us = INT64_MIN;
+};
+
+std::optional<std::string> owned(const std::optional<std::string_view>& bytes) {
+  return bytes ? std::optional<std::string>(*bytes) : std::nullopt;
+}
+
+// Below the checkpoint as it was, less the window: a domain that this commit does not reach still stands there (G15). Not at every
+// commit: a few times a window is enough.
+std::int64_t trim_below(const Commit& commit, std::int64_t from_offset, std::int64_t next_offset) {
+  const std::int64_t step = commit.id_window / 16 + 1;
+  const std::int64_t below = from_offset - commit.id_window;
+  return commit.id_window > 0 && below > 0 && next_offset / step != from_offset / step ? below : -1;
+}
+
+PartitionCommit describe_part(const Commit& commit, std::uint32_t slot, const Moved& moved) {
+  const StoredPosition& before = commit.before[slot];
+  const IdPacker& ids = commit.packers[slot];
+  PartitionCommit part;
+  part.topic_partition = &commit.batch->assignment()[slot].topic_partition;
+  part.expected_offset = before.checkpoint.next_offset;
+  part.expected_missing = before.missing;
+  part.after = before.checkpoint;
+  part.after.owner = commit.owner;
+  part.after.batch_id = commit.batch_id;
+  part.after.next_offset = std::max(before.checkpoint.next_offset, moved.next_offset);
+  part.after.max_event_time_us = std::max(before.checkpoint.max_event_time_us, moved.max_event_time_us);
+  if (moved.last != nullptr) {
+    part.after.anchor_offset = moved.last->record.offset;
+    part.after.anchor_hash = anchor_hash(moved.last->record);
+  }
+  if (!ids.empty()) {
+    part.ids = ids.bytes();
+    part.ids_first_offset = ids.first_offset();
+    part.ids_last_offset = ids.last_offset();
+    if (before.tail_first_offset >= 0 && before.tail_bytes < kSealedChunkBytes) part.tail_first_offset = before.tail_first_offset;
+  }
+  part.trim_ids_below = trim_below(commit, before.checkpoint.next_offset, part.after.next_offset);
+  if (before.restart_at >= 0) {
+    part.after.next_offset = before.restart_at;
+    part.after.anchor_offset = -1;
+    part.trim_ids_below = before.forget_ids_below;
+  }
+  return part;
+}
+
+}  // namespace
+
+void Commit::prepare() {
+  if (prepared) return;
+  prepared = true;
+  std::vector<Moved> moved(before.size());
+  packers.resize(before.size());
+  for (std::size_t i = begin; i < end; ++i) {
+    const BatchEntry& entry = batch->entries()[i];
+    if (entry.outcome == Outcome::dropped) continue;
+    Moved& m = moved[entry.slot];
+    m.touched = true;
+    m.next_offset = entry.offset + 1;
+    m.last = entry.content;
+    m.max_event_time_us = std::max(m.max_event_time_us, entry.event_time_us);
+    if (entry.has_id && id_window > 0) packers[entry.slot].add(entry.id, entry.offset);
+    count(entry);
+  }
+  for (const std::uint32_t slot : starts) moved[slot].touched = true;
+  for (std::uint32_t slot = 0; last && slot < moved.size(); ++slot) {
+    if (batch->end(slot) <= std::max(moved[slot].next_offset, before[slot].checkpoint.next_offset)) continue;
+    moved[slot].touched = true;
+    moved[slot].next_offset = batch->end(slot);
+  }
+  for (std::uint32_t slot = 0; slot < moved.size(); ++slot) {
+    if (moved[slot].touched) slots.push_back(slot);
+  }
+  std::sort(slots.begin(), slots.end(), [this](std::uint32_t a, std::uint32_t b) {
+    return batch->assignment()[a].topic_partition < batch->assignment()[b].topic_partition;
+  });
+  for (const std::uint32_t slot : slots) parts.push_back(describe_part(*this, slot, moved[slot]));
+  for (const BatchLetter& letter : batch->letters()) {
+    const BatchEntry& entry = batch->entries()[letter.entry];
+    if (letter.entry < begin || letter.entry >= end || entry.outcome != Outcome::letter) continue;
+    counts.letters_decode += letter.stage == Stage::decode ? 1U : 0U;
+    counts.letters_project += letter.stage == Stage::project ? 1U : 0U;
+    counts.letters_store += letter.stage == Stage::store ? 1U : 0U;
+    counts.letters_rejected += letter.error.code == ErrorCode::rejected ? 1U : 0U;
+    if (!letter.written) letters.push_back(make_letter(entry, letter, failed_at_us));
+  }
+}
+
+void Commit::count(const BatchEntry& entry) {
+  const bool event = entry.outcome == Outcome::event;
+  ++counts.records;
+  counts.record_bytes += size_bytes(entry.content->record);
+  counts.events += event ? 1U : 0U;
+  counts.ignored += event && entry.ignored ? 1U : 0U;
+  counts.missing_ids += event && !entry.has_id ? 1U : 0U;
+  counts.duplicates += entry.outcome == Outcome::duplicate ? 1U : 0U;
+  counts.skipped += entry.outcome == Outcome::skipped ? 1U : 0U;
+}
+
+StoredPosition position_after(const Commit& commit, std::size_t part) {
+  const PartitionCommit& moved = commit.parts[part];
+  StoredPosition out = commit.before[commit.slots[part]];
+  out.missing = false;
+  out.checkpoint = moved.after;
+  out.restart_at = -1;
+  out.forget_ids_below = -1;
+  if (!moved.ids.empty() && moved.tail_first_offset >= 0) {
+    out.tail_bytes += moved.ids.size();
+  } else if (!moved.ids.empty()) {
+    out.tail_first_offset = moved.ids_first_offset;
+    out.tail_bytes = moved.ids.size();
+  }
+  return out;
+}
+
+Letter make_letter(const BatchEntry& entry, const BatchLetter& letter, std::int64_t failed_at_us) {
+  const Record& record = entry.content->record;
+  const Event& event = entry.content->event;
+  Letter out;
+  out.stage = letter.stage;
+  out.code = letter.error.code;
+  out.reason = letter.error.code == ErrorCode::rejected ? letter.error.message : std::string(to_string(letter.error.code));
+  out.error = letter.error.hint.empty() ? letter.error.message : letter.error.message + " (" + letter.error.hint + ")";
+  out.failed_at_us = failed_at_us;
+  out.topic_partition = *record.topic_partition;
+  out.offset = record.offset;
+  out.timestamp_us = record.timestamp_us;
+  out.key = owned(record.key);
+  out.value = owned(record.value);
+  for (const Header& header : record.headers) out.headers.emplace_back(header.name, owned(header.value));
+  out.event_id = event.id;
+  out.event_type = event.type;
+  out.correlation_id = event.correlation_id;
+  return out;
+}
+
+}  // namespace foldline

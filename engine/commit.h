@@ -1,0 +1,86 @@
+// One commit: a range of a batch's entries on its way to the store. Made by the lane, run by a job, read by the lane when the job has
+// ended; the same object is run again on a retry, so the store sees the same batch ID and the same bytes.
+//
+//   commit.prepare();                 // checkpoints, packed IDs, letters
+//   run(commit, letters, sink);       // letters first (G28), then the store
+//
+// Range: entries [begin, end) of the batch. A whole batch is one range; halving for poison (G29) commits a batch in several.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/uuid.h"
+#include "engine/batch.h"
+#include "engine/id_chunk.h"
+#include "sinks/dead_letter/letter.h"
+#include "sinks/sink.h"
+
+namespace foldline {
+
+// What the store holds of a partition, as the lane knows it from opening and from its own commits.
+struct StoredPosition {
+  bool missing = false;  // no checkpoint yet
+  Checkpoint checkpoint;
+  std::int64_t tail_first_offset = -1;  // of the chunk of IDs that may still grow; -1: none
+  std::size_t tail_bytes = 0;
+  // --on-lost-data earliest: the next commit sets the checkpoint there, wherever it was; -1: no.
+  std::int64_t restart_at = -1;
+  std::int64_t forget_ids_below = -1;  // with it: drop every stored chunk below (the log they spoke of is gone)
+};
+
+// What became of the records of a range.
+struct CommitCounts {
+  std::uint64_t records = 0;
+  std::uint64_t record_bytes = 0;
+  std::uint64_t events = 0;
+  std::uint64_t ignored = 0;
+  std::uint64_t duplicates = 0;
+  std::uint64_t skipped = 0;
+  std::uint64_t letters_decode = 0;
+  std::uint64_t letters_project = 0;
+  std::uint64_t letters_store = 0;
+  std::uint64_t letters_rejected = 0;
+  std::uint64_t missing_ids = 0;
+};
+
+struct Commit {
+  std::shared_ptr<Batch> batch;
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  bool last = true;                    // the range ends with its batch: the log's end counts too
+  std::vector<std::uint32_t> starts;   // slots whose checkpoint is to be written although nothing was read
+  std::vector<StoredPosition> before;  // per slot
+  std::vector<ViewRows> rows;
+  Uuid owner;
+  Uuid batch_id;
+  std::int64_t id_window = 0;
+  std::int64_t failed_at_us = 0;  // for the letters
+
+  void prepare();
+  void count(const BatchEntry& entry);
+
+  // Made by prepare(); parallel to each other.
+  std::vector<std::uint32_t> slots;    // of the partitions that move
+  std::vector<PartitionCommit> parts;  // sorted by topic, partition
+  std::vector<IdPacker> packers;       // per slot
+  std::vector<Letter> letters;
+  CommitCounts counts;
+  bool prepared = false;
+
+  // The answer.
+  bool letters_written = false;
+  std::optional<Error> letters_error;
+  CommitResult result;
+  std::uint64_t commit_us = 0;
+};
+
+// The lane's position after the commit has been applied.
+StoredPosition position_after(const Commit& commit, std::size_t part);
+
+Letter make_letter(const BatchEntry& entry, const BatchLetter& letter, std::int64_t failed_at_us);
+
+}  // namespace foldline

@@ -1,0 +1,281 @@
+#include "engine/fold.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "engine/merge.h"
+
+namespace foldline {
+
+namespace {
+
+constexpr std::size_t kFirstSlots = 64;
+
+bool same_part(const Value& a, const Value& b) {
+  if (a.kind() != b.kind()) return false;
+  if (a.is(Kind::text)) return a.as_text() == b.as_text();
+  if (a.is(Kind::integer) || a.is(Kind::date)) return a.as_int() == b.as_int();
+  return equal(a, b);
+}
+
+}  // namespace
+
+Fold::Fold(const std::vector<ViewSchema>& views) : views_(views), tables_(views.size()) {
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    tables_[i].slots.resize(kFirstSlots);
+    tables_[i].may_refuse =
+        std::any_of(views[i].fields.begin(), views[i].fields.end(), [](const Field& f) { return (f.ops & ~op_bit(Op::set)) != 0; });
+  }
+}
+
+void Fold::begin(Arena& arena) {
+  arena_ = &arena;
+  row_count_ = 0;
+  undo_.clear();
+  for (Table& table : tables_) {
+    table.rows.clear();
+    if (++table.epoch == 0) {
+      std::fill(table.slots.begin(), table.slots.end(), Slot{});
+      table.epoch = 1;
+    }
+  }
+}
+
+FoldResult Fold::add(std::span<const Change> changes) {
+  const bool empty = row_count_ == 0;
+  Error error;
+  if (auto r = try_add(changes); !r) {
+    roll_back();
+    const bool refused = empty || !foldable_alone(changes, error);
+    return {refused ? FoldOutcome::refused : FoldOutcome::cut, std::move(r.error())};
+  }
+  // A `set` of an earlier event may have swallowed what the event could not do alone: then the answer would depend on the cut.
+  if (touched_twice_ && keep_undo_ && !empty && !foldable_alone(changes, error)) {
+    roll_back();
+    return {FoldOutcome::refused, std::move(error)};
+  }
+  return {};
+}
+
+Result<void> Fold::try_add(std::span<const Change> changes) {
+  ++event_;
+  touched_twice_ = false;
+  // Nothing to undo where nothing can be refused, or where the one assignment is refused before it touched anything.
+  const bool single = changes.size() == 1 && changes[0].assignments.size() <= 1 && views_[changes[0].view].guard_count == 0;
+  keep_undo_ = !single && std::any_of(changes.begin(), changes.end(), [this](const Change& c) { return tables_[c.view].may_refuse; });
+  undo_.clear();
+  for (const Change& change : changes) {
+    if (auto r = apply(change); !r) return r;
+  }
+  return {};
+}
+
+bool Fold::foldable_alone(std::span<const Change> changes, Error& error) {
+  if (!alone_) alone_ = std::make_unique<Fold>(views_);
+  alone_arena_.reset();
+  alone_->begin(alone_arena_);
+  auto r = alone_->try_add(changes);
+  if (!r) error = std::move(r.error());
+  return r.has_value();
+}
+
+std::vector<ViewRows> Fold::rows() const {
+  std::vector<ViewRows> out;
+  for (std::size_t i = 0; i < tables_.size(); ++i) {
+    if (!tables_[i].rows.empty()) out.push_back({static_cast<std::uint32_t>(i), tables_[i].rows});
+  }
+  return out;
+}
+
+bool Fold::same_key(const Row& row, const Change& change) const {
+  const std::size_t parts = views_[change.view].key.size();
+  for (std::size_t i = 0; i < parts; ++i) {
+    if (!same_part(row.key[i], change.key[i])) return false;
+  }
+  return true;
+}
+
+Fold::Row& Fold::find_or_create(const Change& change) {
+  Table& table = tables_[change.view];
+  if ((table.rows.size() + 1) * 5 > table.slots.size() * 3) grow(table);
+  const std::size_t mask = table.slots.size() - 1;
+  std::size_t i = change.key_hash & mask;
+  for (; table.slots[i].epoch == table.epoch; i = (i + 1) & mask) {
+    if (table.slots[i].key_hash != change.key_hash) continue;
+    auto& row = static_cast<Row&>(*table.rows[table.slots[i].row]);
+    if (same_key(row, change)) return row;
+  }
+  const ViewSchema& view = views_[change.view];
+  Row* row = std::construct_at(arena_->array<Row>(1));
+  row->key_hash = change.key_hash;
+  row->key = change.key;
+  row->cells = arena_->array<Cell>(view.fields.size());
+  std::uninitialized_default_construct_n(row->cells, view.fields.size());
+  if (view.guard_count > 0) {
+    const auto guards = static_cast<std::size_t>(view.guard_count);
+    row->guards = arena_->array<GuardStamp>(guards);
+    row->guard_events = arena_->array<std::uint64_t>(guards);
+    std::uninitialized_default_construct_n(row->guards, guards);
+    std::fill_n(row->guard_events, guards, 0);
+  }
+  table.slots[i] = {change.key_hash, table.epoch, static_cast<std::uint32_t>(table.rows.size())};
+  table.rows.push_back(row);
+  ++row_count_;
+  if (keep_undo_) undo_.push_back({row, Created{change.view}});
+  return *row;
+}
+
+void Fold::grow(Table& table) {
+  std::vector<Slot> slots(table.slots.size() * 2);
+  const std::size_t mask = slots.size() - 1;
+  for (std::size_t r = 0; r < table.rows.size(); ++r) {
+    std::size_t i = table.rows[r]->key_hash & mask;
+    while (slots[i].epoch != 0) i = (i + 1) & mask;
+    slots[i] = {table.rows[r]->key_hash, table.epoch, static_cast<std::uint32_t>(r)};
+  }
+  table.slots = std::move(slots);
+}
+
+Result<void> Fold::apply(const Change& change) {
+  Row& row = find_or_create(change);
+  if (row.touched_by == event_) touched_twice_ = true;
+  row.touched_by = event_;
+  const ViewSchema& view = views_[change.view];
+  if (change.op == RowOp::upsert) return upsert(view, row, change);
+  erase(view, row, change);
+  return {};
+}
+
+void Fold::erase(const ViewSchema& view, Row& row, const Change& change) {
+  save_header(row);
+  if (view.guard_deleted >= 0) {  // G10: the newest delete, whenever it came
+    if (advance_guard(row, view.guard_deleted, change.guard)) {
+      row.soft_deleted = true;
+      row.deleted_at_us = change.deleted_at_us;
+    }
+  } else if (view.soft_delete >= 0) {  // values stay visible
+    row.soft_deleted = true;
+    row.deleted_at_us = change.deleted_at_us;
+  } else {
+    start_anew(view, row, RowBase::erase);
+    row.upserted = false;
+  }
+}
+
+// G11: what comes after a delete starts from defaults.
+void Fold::start_anew(const ViewSchema& view, Row& row, RowBase base) {
+  for (std::size_t f = 0; f < view.fields.size(); ++f) {
+    if (row.cells[f].state == CellState::none) continue;
+    save_cell(row, f);
+    row.cells[f] = Cell{};
+  }
+  row.base = base;
+  row.soft_deleted = false;
+  row.deleted_at_us = 0;
+}
+
+Result<void> Fold::upsert(const ViewSchema& view, Row& row, const Change& change) {
+  const bool soft_deleted = row.soft_deleted && view.guard_deleted < 0;
+  if (!row.upserted || row.base == RowBase::erase || soft_deleted) {
+    save_header(row);
+    if (row.base == RowBase::erase) row.base = RowBase::reset;
+    if (soft_deleted) start_anew(view, row, RowBase::reset);
+    row.upserted = true;
+  }
+  if (view.guard_alive >= 0) advance_guard(row, view.guard_alive, change.guard);
+  for (const Assignment& assignment : change.assignments) {
+    if (auto r = assign(view, row, assignment, change.guard); !r) return r;
+  }
+  return {};
+}
+
+Result<void> Fold::assign(const ViewSchema& view, Row& row, const Assignment& assignment, GuardStamp stamp) {
+  const Field& field = view.fields[assignment.field];
+  if (assignment.value.is_absent()) return {};  // none leaves the field as it is
+  if (assignment.op == Op::set) {
+    if (field.guard >= 0 && !advance_guard(row, field.guard, stamp)) return {};
+    save_cell(row, assignment.field);
+    row.cells[assignment.field] = {CellState::set, Op::set, assignment.value};
+    return {};
+  }
+  if (assignment.value.is_null()) return {};  // nothing to add, to compare, to append
+  save_cell(row, assignment.field);
+  auto merged = merge_into(field, row.cells[assignment.field], assignment);
+  if (!merged) {
+    merged.error().message = fmt::format("view {}, field {}: {}", view.name, field.name, merged.error().message);
+  }
+  return merged;
+}
+
+Result<void> Fold::merge_into(const Field& field, Cell& cell, const Assignment& assignment) {
+  const bool elements = assignment.op == Op::append || assignment.op == Op::remove;
+  if (cell.state == CellState::none) {
+    cell = {CellState::merge, assignment.op, elements ? one_element(assignment.value, *arena_) : assignment.value};
+    return {};
+  }
+  if (cell.state == CellState::merge && cell.op != assignment.op) {
+    return fail(ErrorCode::limit,
+                fmt::format("{} after {} in one batch can't be one operation", to_string(assignment.op), to_string(cell.op)),
+                "an event may do only one kind of add, min, max, append or remove to a field of one row");
+  }
+  const auto value = cell.state == CellState::set
+                         ? merge(assignment.op, cell.value, assignment.value, *arena_, field.type.kind == TypeKind::set)
+                         : merge_operands(assignment.op, cell.value, assignment.value, *arena_);
+  if (!value) return fail(value.error());
+  cell.value = *value;
+  return {};
+}
+
+bool Fold::advance_guard(Row& row, std::int16_t guard, GuardStamp stamp) {
+  const auto g = static_cast<std::size_t>(guard);
+  if (row.guard_events[g] == event_ && stamp == row.guards[g]) return true;
+  // string_view compares bytes as unsigned, as memcmp does. The first of two events with equal stamps stays, as it would in the store.
+  if (row.guard_events[g] != 0 && stamp <= row.guards[g]) return false;
+  if (keep_undo_) undo_.push_back({&row, SavedGuard{g, row.guards[g], row.guard_events[g]}});
+  row.guards[g] = stamp;
+  row.guard_events[g] = event_;
+  return true;
+}
+
+void Fold::save_cell(Row& row, std::size_t field) {
+  if (keep_undo_) undo_.push_back({&row, SavedCell{field, row.cells[field]}});
+}
+
+void Fold::save_header(Row& row) {
+  if (keep_undo_) undo_.push_back({&row, SavedHeader{row.base, row.soft_deleted, row.upserted, row.deleted_at_us}});
+}
+
+void Fold::roll_back() {
+  for (; !undo_.empty(); undo_.pop_back()) {
+    Row& row = *undo_.back().row;
+    const auto& what = undo_.back().what;
+    if (const auto* cell = std::get_if<SavedCell>(&what)) {
+      row.cells[cell->field] = cell->cell;
+    } else if (const auto* guard = std::get_if<SavedGuard>(&what)) {
+      row.guards[guard->guard] = guard->stamp;
+      row.guard_events[guard->guard] = guard->event;
+    } else if (const auto* header = std::get_if<SavedHeader>(&what)) {
+      row.base = header->base;
+      row.soft_deleted = header->soft_deleted;
+      row.upserted = header->upserted;
+      row.deleted_at_us = header->deleted_at_us;
+    } else {
+      remove_newest(std::get<Created>(what).view, row);
+    }
+  }
+}
+
+// Of the table's rows it is the newest, so nothing probes past its slot. (A growth since may have moved the slot.)
+void Fold::remove_newest(std::uint32_t view, const Row& row) {
+  Table& table = tables_[view];
+  const std::size_t mask = table.slots.size() - 1;
+  std::size_t i = row.key_hash & mask;
+  while (table.slots[i].epoch != table.epoch || table.slots[i].row != table.rows.size() - 1) i = (i + 1) & mask;
+  table.slots[i].epoch = table.epoch - 1;
+  table.rows.pop_back();
+  --row_count_;
+}
+
+}  // namespace foldline

@@ -1,0 +1,125 @@
+// The fold: changes of one batch, merged per key into rows of normal form (G8), in order, an event at a time.
+//
+//   Fold fold(views);  fold.begin(batch_arena);
+//   if (fold.add(changes).outcome == FoldOutcome::cut) end_the_batch_before_this_event();
+//
+// Per view an open-addressing table over the keys' hashes. Rows, cells and stamps live in the batch's arena; tables are reused, so a
+// steady stream allocates nothing. Not thread-safe.
+//
+// Normal form of a row: a base (keep, reset, erase), per field an optional set and one commutative operation, of which set swallows
+// the other. Property (tests): for every history and every cut into batches the store ends as it would one event at a time. Known
+// limits, both about what no store shows before a commit (docs/decisions): a sum that leaves its type and comes back within one batch
+// is not rejected, and the values of a soft-deleted row of a guarded view are remains.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "common/arena.h"
+#include "common/change.h"
+#include "common/error.h"
+#include "common/view.h"
+#include "sinks/sink.h"
+
+namespace foldline {
+
+enum class FoldOutcome : std::uint8_t {
+  folded,
+  cut,      // not into this batch: it must end before this event
+  refused,  // into no batch: the event becomes a letter
+};
+
+struct FoldResult {
+  FoldOutcome outcome = FoldOutcome::folded;
+  Error error;  // meaningless when folded
+};
+
+class Fold {
+ public:
+  explicit Fold(const std::vector<ViewSchema>& views);
+
+  // Forgets all rows; those of the next batch live in `arena`, as do the values that changes point to.
+  void begin(Arena& arena);
+
+  // Folds all changes of one event or, unless the outcome is `folded`, none. Whether an event is refused does not depend on the batch:
+  // only on whether it can be folded alone (it can't with two different operations on one field of one row, or sums past 38 digits).
+  FoldResult add(std::span<const Change> changes);
+
+  [[nodiscard]] std::size_t row_count() const { return row_count_; }
+  // In file order, views without rows left out. Valid until begin().
+  [[nodiscard]] std::vector<ViewRows> rows() const;
+
+ private:
+  struct Row : FoldedRow {
+    std::uint64_t* guard_events = nullptr;  // which event set guards[g]: within one event the last assignment wins
+    std::uint64_t touched_by = 0;           // the last event that came here
+  };
+  struct Slot {
+    std::uint64_t key_hash = 0;
+    std::uint32_t epoch = 0;  // another than the table's: free
+    std::uint32_t row = 0;
+  };
+  struct Table {
+    std::vector<Slot> slots;
+    std::vector<FoldedRow*> rows;  // each a Row
+    std::uint32_t epoch = 1;
+    bool may_refuse = false;  // some field has an operation that can fail to merge
+  };
+  struct Created {
+    std::uint32_t view;
+  };
+  struct SavedCell {
+    std::size_t field;
+    Cell cell;
+  };
+  struct SavedGuard {
+    std::size_t guard;
+    GuardStamp stamp;
+    std::uint64_t event;
+  };
+  struct SavedHeader {
+    RowBase base;
+    bool soft_deleted;
+    bool upserted;
+    std::int64_t deleted_at_us;
+  };
+  // One step back. Only kept for events that may be refused after something was touched.
+  struct Undo {
+    Row* row;
+    std::variant<Created, SavedCell, SavedGuard, SavedHeader> what;
+  };
+
+  Row& find_or_create(const Change& change);
+  [[nodiscard]] bool same_key(const Row& row, const Change& change) const;
+  void grow(Table& table);
+  Result<void> try_add(std::span<const Change> changes);
+  bool foldable_alone(std::span<const Change> changes, Error& error);
+  Result<void> apply(const Change& change);
+  void erase(const ViewSchema& view, Row& row, const Change& change);
+  Result<void> upsert(const ViewSchema& view, Row& row, const Change& change);
+  Result<void> assign(const ViewSchema& view, Row& row, const Assignment& assignment, GuardStamp stamp);
+  Result<void> merge_into(const Field& field, Cell& cell, const Assignment& assignment);
+  // True when the stamp is the row's newest of this guard, or this event's own.
+  bool advance_guard(Row& row, std::int16_t guard, GuardStamp stamp);
+  void start_anew(const ViewSchema& view, Row& row, RowBase base);
+  void save_cell(Row& row, std::size_t field);
+  void save_header(Row& row);
+  void roll_back();
+  void remove_newest(std::uint32_t view, const Row& row);
+
+  const std::vector<ViewSchema>& views_;
+  std::vector<Table> tables_;
+  Arena* arena_ = nullptr;
+  std::size_t row_count_ = 0;
+  std::uint64_t event_ = 0;  // ordinal, never reused
+  bool keep_undo_ = false;
+  bool touched_twice_ = false;  // the event came to one row more than once
+  std::vector<Undo> undo_;
+  std::unique_ptr<Fold> alone_;  // made when first needed
+  Arena alone_arena_;
+};
+
+}  // namespace foldline

@@ -1,0 +1,101 @@
+// The packed form in which processed IDs stand in a store (G15).
+//
+//   IdPacker packer;  packer.add(hash, offset);  commit.ids = packer.bytes();
+//   unpack_ids(chunk.packed, [&](const Hash128& id, std::int64_t offset) { window.record(id, offset); });
+//
+// Format (Foldline's own, version 1). A chunk is one or more segments, so that a tail chunk grows by appending bytes:
+//   8 bytes   offset of the segment's first ID, big-endian
+//   4 bytes   number of IDs, big-endian, at least 1
+//   then for each ID, in rising order of offsets:
+//     16 bytes  XXH3-128 of (source, id), canonical: high word then low word, each big-endian
+//     1-10      offset minus the offset before it (0 for the first), unsigned LEB128
+// So an ID costs 17 bytes where offsets are dense.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/error.h"
+#include "common/hash.h"
+
+namespace foldline {
+
+// A tail chunk of this size or more is sealed: the next IDs start a new chunk (a batch's IDs always stand in one chunk).
+inline constexpr std::size_t kSealedChunkBytes = 8 * 1024;
+
+// Packs one segment.
+class IdPacker {
+ public:
+  void clear() {
+    bytes_.clear();
+    count_ = 0;
+  }
+  void add(const Hash128& id, std::int64_t offset);
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+  [[nodiscard]] std::int64_t first_offset() const { return first_offset_; }
+  [[nodiscard]] std::int64_t last_offset() const { return last_offset_; }
+  // Valid until the next add() or clear().
+  [[nodiscard]] std::string_view bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+  std::uint32_t count_ = 0;
+  std::int64_t first_offset_ = -1;
+  std::int64_t last_offset_ = -1;
+};
+
+namespace id_chunk_detail {
+
+inline constexpr std::size_t kHeaderBytes = 12;
+
+inline std::uint64_t load_big_endian(const char* from) {
+  std::uint64_t v;
+  __builtin_memcpy(&v, from, sizeof v);
+  if constexpr (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) v = __builtin_bswap64(v);
+  return v;
+}
+
+inline bool read_varint(std::string_view bytes, std::size_t& at, std::uint64_t& value) {
+  value = 0;
+  for (unsigned shift = 0; shift < 64 && at < bytes.size(); shift += 7) {
+    const auto byte = static_cast<unsigned char>(bytes[at++]);
+    value |= static_cast<std::uint64_t>(byte & 0x7fU) << shift;
+    if ((byte & 0x80U) == 0) return true;
+  }
+  return false;
+}
+
+Error damaged(std::size_t at, std::size_t size_bytes);
+
+}  // namespace id_chunk_detail
+
+// Calls `visit(const Hash128&, std::int64_t offset)` for each ID. A damaged chunk is an error (code internal) that says where.
+template <class Visit>
+Result<void> unpack_ids(std::string_view packed, Visit&& visit) {
+  namespace detail = id_chunk_detail;
+  std::size_t at = 0;
+  while (at < packed.size()) {
+    if (packed.size() - at < detail::kHeaderBytes) return fail(detail::damaged(at, packed.size()));
+    auto offset = static_cast<std::int64_t>(detail::load_big_endian(packed.data() + at));
+    // The count is the high half of the 8 bytes that start with it; they are all there because a segment has an ID.
+    if (packed.size() - at < detail::kHeaderBytes + 17) return fail(detail::damaged(at, packed.size()));
+    const auto count = static_cast<std::uint32_t>(detail::load_big_endian(packed.data() + at + 8) >> 32);
+    if (offset < 0 || count == 0) return fail(detail::damaged(at, packed.size()));
+    at += detail::kHeaderBytes;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (packed.size() - at < 17) return fail(detail::damaged(at, packed.size()));
+      const Hash128 id{detail::load_big_endian(packed.data() + at), detail::load_big_endian(packed.data() + at + 8)};
+      at += 16;
+      std::uint64_t delta = 0;
+      if (!detail::read_varint(packed, at, delta) || delta > static_cast<std::uint64_t>(INT64_MAX - offset)) {
+        return fail(detail::damaged(at, packed.size()));
+      }
+      offset += static_cast<std::int64_t>(delta);
+      visit(id, offset);
+    }
+  }
+  return {};
+}
+
+}  // namespace foldline

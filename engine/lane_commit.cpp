@@ -1,0 +1,247 @@
+// Committing: a sealed batch goes to the store in a job, and its answer says how to go on (G2, G3, G5, G28).
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "engine/lane_impl.h"
+
+namespace foldline {
+
+bool Lane::Impl::worth_committing(Instant now) const {
+  if (sealed || !unstarted.empty()) return true;
+  if (!building) return false;
+  // What was read and not looked at yet is not the batch's so far.
+  if (building->processed > 0 && building->processed == building->entries().size()) return true;
+  if (building->closed) return true;
+  if (!draining && now < idle_commit_at) return false;
+  for (std::uint32_t slot = 0; slot < partitions.size(); ++slot) {
+    if (building->end(slot) > partitions[slot].stored.checkpoint.next_offset) return true;
+  }
+  return false;
+}
+
+bool Lane::Impl::start_commit(Instant now) {
+  if (job || now < retry_at) return false;
+  if (worth_committing(now)) {
+    if (!sealed) seal(now);
+    submit_commit();
+    return true;
+  }
+  if (draining) {
+    draining = false;
+    drop_everything();
+    enter(Phase::drained);
+    return true;
+  }
+  if (now < recheck_at && waiting == Wait::none) return false;
+  start_recheck(now);
+  return true;
+}
+
+void Lane::Impl::seal(Instant now) {
+  sealed.emplace();
+  if (!unstarted.empty()) {
+    // A partition's first commit carries no rows: a store of several parts that is reached only in part must not forget where the
+    // partition started, and with `latest` no event between this start and the next may be lost.
+    sealed->batch = take_batch();
+    sealed->starts = std::move(unstarted);
+    unstarted.clear();
+  } else {
+    sealed->batch = std::move(building);
+    building = carry ? std::move(carry) : take_batch();
+    carry.reset();
+  }
+  sealed->ends = {sealed->batch->entries().size()};
+  idle_commit_at = now + options.idle_commit_interval;
+}
+
+Recheck Lane::Impl::make_recheck() const {
+  Recheck out;
+  out.owner = owner;
+  for (std::size_t slot = 0; slot < partitions.size(); ++slot) {
+    if (partitions[slot].state == Partition::State::stopped) continue;
+    out.partitions.push_back((*assignment)[slot].topic_partition);
+    out.expected.push_back(partitions[slot].stored);
+  }
+  return out;
+}
+
+// On the executor.
+Result<Standing> Recheck::run(Sink& sink) const {
+  auto found = sink.reload(partitions);
+  if (!found) return fail(found.error());
+  if (found->size() != partitions.size()) {
+    return fail(ErrorCode::internal, "the sink reloaded another number of partitions than asked");
+  }
+  Standing standing = Standing::mine;
+  for (std::size_t i = 0; i < partitions.size(); ++i) {
+    const OpenedPartition& now = (*found)[i];
+    const bool moved_back = !expected[i].missing && expected[i].restart_at < 0 &&
+                            (!now.found || now.checkpoint.next_offset < expected[i].checkpoint.next_offset);
+    if (moved_back) return Standing::moved_back;
+    if (now.found && now.checkpoint.owner != owner) standing = Standing::fenced;
+  }
+  return standing;
+}
+
+void Lane::Impl::submit_commit() {
+  if (!sealed->commit) sealed->commit = make_commit();
+  auto commit_job = std::make_shared<CommitJob>();
+  commit_job->commit = sealed->commit;
+  if (recheck_before_retry) commit_job->recheck = make_recheck();
+  submit(commit_job, [&sink = deps.sink, &letters = deps.letters](LaneJob& work) { static_cast<CommitJob&>(work).run(sink, letters); });
+}
+
+// On the executor.
+void CommitJob::run(Sink& sink, LetterSink& letters) {
+  commit->prepare();
+  commit->letters_error.reset();
+  if (!commit->letters_written && !commit->letters.empty()) {  // G28: before the batch that skips their events
+    if (auto r = letters.publish(commit->letters); !r) {
+      commit->letters_error = r.error();
+      return;
+    }
+  }
+  commit->letters_written = true;
+  if (recheck) {
+    auto now = recheck->run(sink);
+    if (!now) {
+      commit->result = {CommitStatus::retry, now.error()};
+      return;
+    }
+    standing = *now;
+    if (standing != Standing::mine) return;
+  }
+  if (commit->parts.empty()) {  // every record was one of a partition that stopped
+    commit->result = {CommitStatus::committed, {}};
+    return;
+  }
+  const auto started = std::chrono::steady_clock::now();  // for the statistics only
+  commit->result = sink.commit({.owner = commit->owner, .batch_id = commit->batch_id, .partitions = commit->parts, .views = commit->rows});
+  const auto spent = std::chrono::steady_clock::now() - started;
+  commit->commit_us = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(spent).count());
+}
+
+void Lane::Impl::finish_commit(CommitJob& ended, Instant now) {
+  Commit& commit = *ended.commit;
+  if (commit.letters_error) {
+    deps.stats.letter_retries.fetch_add(1, std::memory_order_relaxed);
+    wait_for(Wait::letters, *commit.letters_error, now);
+    return;
+  }
+  for (BatchLetter& letter : commit.batch->letters()) {
+    if (letter.entry >= commit.begin && letter.entry < commit.end) letter.written = true;
+  }
+  if (ended.standing != Standing::mine) {
+    obey_standing(ended.standing);
+    return;
+  }
+  deps.stats.commit.add(commit.commit_us);
+  switch (commit.result.status) {
+    case CommitStatus::committed: on_committed(now); break;
+    case CommitStatus::fenced: fence(std::move(commit.result.error)); break;
+    case CommitStatus::rejected: on_rejected(std::move(commit.result.error), now); break;
+    case CommitStatus::retry:
+      deps.stats.retries.fetch_add(1, std::memory_order_relaxed);
+      recheck_before_retry = commit.result.error.code == ErrorCode::store_unavailable;
+      wait_for(Wait::store, std::move(commit.result.error), now);
+      break;
+  }
+}
+
+void Lane::Impl::on_committed(Instant now) {
+  const std::shared_ptr<Commit> commit = std::move(sealed->commit);
+  sealed->commit.reset();
+  recheck_before_retry = false;
+  stop_waiting();
+  recheck_at = now + options.recheck_interval;  // the commit compared as much as a re-read would
+  for (std::size_t i = 0; i < commit->parts.size(); ++i) {
+    const std::uint32_t slot = commit->slots[i];
+    Partition& partition = partitions[slot];
+    partition.stored = position_after(*commit, i);
+    const std::int64_t next_offset = partition.stored.checkpoint.next_offset;
+    auto& watermarks = partition.domain_next_offsets;
+    if (std::ranges::all_of(watermarks, [&](std::int64_t w) { return w <= next_offset; })) watermarks.clear();
+    if (options.commit_group_offsets) deps.log.commit_group_offset(slot, next_offset);
+  }
+  count_committed(*commit);
+  sealed->begin = commit->end;
+  sealed->ends.pop_back();
+  sealed->starts.clear();
+  if (!sealed->ends.empty()) return;
+  std::shared_ptr<Batch> batch = std::move(sealed->batch);
+  sealed.reset();
+  commit->batch.reset();
+  give_back(std::move(batch));
+}
+
+void Lane::Impl::count_committed(const Commit& commit) {
+  LaneStats& stats = deps.stats;
+  const auto add = [](Counter& counter, std::uint64_t n) { counter.fetch_add(n, std::memory_order_relaxed); };
+  std::uint64_t rows = 0;
+  for (const ViewRows& view : commit.rows) rows += view.rows.size();
+  add(stats.batches, 1);
+  add(stats.rows, rows);
+  add(stats.records, commit.counts.records);
+  add(stats.record_bytes, commit.counts.record_bytes);
+  add(stats.events, commit.counts.events);
+  add(stats.committed_events, commit.counts.events);
+  add(stats.ignored, commit.counts.ignored);
+  add(stats.duplicates, commit.counts.duplicates);
+  add(stats.skipped, commit.counts.skipped);
+  add(stats.letters_decode, commit.counts.letters_decode);
+  add(stats.letters_project, commit.counts.letters_project);
+  add(stats.letters_store, commit.counts.letters_store);
+  add(stats.letters_rejected, commit.counts.letters_rejected);
+  add(stats.missing_ids, commit.counts.missing_ids);
+  stats.last_batch_records.store(commit.counts.records, std::memory_order_relaxed);
+  for (const PartitionCommit& part : commit.parts) {
+    const std::int64_t newest = std::max(stats.last_event_time_us.load(std::memory_order_relaxed), part.after.max_event_time_us);
+    stats.last_event_time_us.store(newest, std::memory_order_relaxed);
+  }
+  // The breaker need not remember more good events than it looks back at.
+  const std::uint64_t good = std::min<std::uint64_t>(commit.counts.events, Breaker::kEvents);
+  for (std::uint64_t i = 0; i < good; ++i) store_breaker.add(false);
+}
+
+void Lane::Impl::start_recheck(Instant now) {
+  recheck_at = now + options.recheck_interval;
+  auto check = std::make_shared<RecheckJob>();
+  check->recheck = make_recheck();
+  submit(check, [&sink = deps.sink](LaneJob& work) {
+    auto& mine = static_cast<RecheckJob&>(work);
+    mine.standing = mine.recheck.run(sink);
+  });
+}
+
+void Lane::Impl::finish_recheck(RecheckJob& ended, Instant now) {
+  if (!ended.standing) {
+    recheck_before_retry = true;
+    wait_for(Wait::store, ended.standing.error(), now);
+    return;
+  }
+  if (*ended.standing == Standing::mine) stop_waiting();
+  obey_standing(*ended.standing);
+}
+
+void Lane::Impl::obey_standing(Standing standing) {
+  if (standing == Standing::fenced) fence({ErrorCode::fenced, "another worker owns a partition's checkpoint", "", false});
+  if (standing != Standing::moved_back) return;
+  spdlog::warn("a checkpoint moved back: the store was restored or failed over; reading again from there (G3)");
+  rewind();
+}
+
+// G2: the batch, the next one, caches and IDs go; the store's checkpoint is the truth for whoever opens next.
+void Lane::Impl::fence(Error error) {
+  deps.stats.fenced.fetch_add(1, std::memory_order_relaxed);
+  if (error.hint.empty()) error.hint = "nothing to do: the worker rejoins its group and goes on from the store's checkpoint";
+  spdlog::warn("fenced: {}", error.message);
+  abandon_job();
+  drop_everything();
+  stop_error = std::move(error);
+  enter(Phase::fenced);
+}
+
+}  // namespace foldline

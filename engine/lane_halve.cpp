@@ -1,0 +1,87 @@
+// Finding the poison in a rejected batch (G29): by ranges of its entries, so that what is committed is always a prefix of the log.
+//
+// A stack of range ends. The range at its top is [begin, end); committed, it is popped and the next begins where it ended; rejected, it
+// is split before the middle one of its events; rejected with one event left, that event is a letter and the range is tried without it.
+// One bad event among n costs about 2 log2 n commits, n bad ones 2 n.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "engine/lane_impl.h"
+
+namespace foldline {
+
+std::shared_ptr<Commit> Lane::Impl::make_commit() {
+  if (sealed->fold) refold();
+  auto commit = std::make_shared<Commit>();
+  commit->batch = sealed->batch;
+  commit->begin = sealed->begin;
+  commit->end = sealed->ends.back();
+  commit->last = sealed->ends.size() == 1 && sealed->starts.empty();
+  commit->starts = sealed->starts;
+  commit->rows = (sealed->fold ? *sealed->fold : sealed->batch->fold()).rows();
+  for (const Partition& partition : partitions) commit->before.push_back(partition.stored);
+  commit->owner = owner;
+  commit->batch_id = make_uuid();
+  commit->id_window = options.id_window;
+  commit->failed_at_us = deps.wall_time_us();
+  return commit;
+}
+
+// The range's events once more, by themselves.
+void Lane::Impl::refold() {
+  sealed->arena->reset();
+  sealed->fold->begin(*sealed->arena);
+  for (std::size_t i = sealed->begin; i < sealed->ends.back(); ++i) {
+    const BatchEntry& entry = sealed->batch->entries()[i];
+    if (entry.outcome != Outcome::event) continue;
+    Stage stage = Stage::project;
+    if (project_and_fold(entry, *sealed->arena, *sealed->fold, stage).outcome == FoldOutcome::folded) continue;
+    // An earlier event's `set`, now committed, had swallowed what can't be merged without it: the range ends here.
+    sealed->ends.push_back(i);
+    return;
+  }
+}
+
+void Lane::Impl::on_rejected(Error error, Instant now) {
+  deps.stats.halvings.fetch_add(1, std::memory_order_relaxed);
+  const std::vector<BatchEntry>& entries = sealed->batch->entries();
+  std::vector<std::size_t> live;
+  for (std::size_t i = sealed->begin; i < sealed->ends.back(); ++i) {
+    if (entries[i].outcome == Outcome::event && !entries[i].ignored) live.push_back(i);
+  }
+  sealed->commit.reset();
+  if (!sealed->fold) {
+    sealed->arena = std::make_unique<Arena>();
+    sealed->fold = std::make_unique<Fold>(deps.views);
+  }
+  if (live.empty()) {
+    error.message = fmt::format("the store rejects a commit without rows: {}", error.message);
+    wait_for(Wait::store, std::move(error), now);
+  } else if (live.size() == 1) {
+    on_poison(live.front(), std::move(error));
+  } else {
+    sealed->ends.push_back(live[live.size() / 2]);
+  }
+}
+
+void Lane::Impl::on_poison(std::size_t index, Error error) {
+  const BatchEntry& entry = sealed->batch->entries()[index];
+  const std::string where = fmt::format("{}, offset {}", entry.content->record.topic_partition->to_string(), entry.offset);
+  spdlog::warn("{}: the store rejects the event: {}", where, error.message);
+  if (options.letter_policy == config::LetterPolicy::stop) {
+    error.message = fmt::format("offset {} can't be stored: {}", entry.offset, error.message);
+    if (error.hint.empty()) error.hint = "the projection's dead_letter policy is stop: correct the projection or the event, then restart";
+    stop_partition(entry.slot, std::move(error));
+    rewind();  // what was read behind the event must not be committed
+    return;
+  }
+  const std::string message = error.message;
+  sealed->batch->add_letter(index, Stage::store, std::move(error));
+  if (!store_breaker.add(true)) return;
+  stop_lane({ErrorCode::store_rejected,
+             fmt::format("the store rejected {} of the last {} events, the last one ({}): {}", store_breaker.letters(), Breaker::kEvents,
+                         where, message),
+             "correct the store's schema or the projection and restart, or raise dead_letter.stop_above", false});
+}
+
+}  // namespace foldline

@@ -1,0 +1,256 @@
+// The inside of a lane. Only engine/lane*.cpp include it.
+//
+//   lane.cpp         the public face, the step, what people see of it
+//   lane_open.cpp    taking ownership, deciding where each partition starts (G6), processed IDs
+//   lane_read.cpp    polling, decoding, deduplicating, projecting, folding
+//   lane_commit.cpp  sealing a batch, committing it, what its answer means (G2, G3, G5)
+//   lane_halve.cpp   finding the poison in a rejected batch (G29)
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "engine/backoff.h"
+#include "engine/batch.h"
+#include "engine/breaker.h"
+#include "engine/commit.h"
+#include "engine/id_window.h"
+#include "engine/lane.h"
+
+namespace foldline {
+
+// A job on the executor. It owns all that it writes; the lane reads it after `done`.
+struct LaneJob {
+  enum class Kind {
+    open,
+    commit,
+    recheck,
+  };
+  explicit LaneJob(Kind job_kind) : kind(job_kind) {}
+  virtual ~LaneJob() = default;
+  Kind kind;
+  std::atomic<bool> done{false};
+  std::atomic<bool> cancelled{false};  // nobody waits for the answer any more: an open need not go on
+};
+
+// What the store's checkpoints say about what the lane believes (G3).
+enum class Standing {
+  mine,
+  moved_back,  // the store failed over to a replica that is a little behind
+  fenced,
+};
+
+struct OpenedSlot {
+  StoredPosition stored;
+  IdWindow window;
+  std::vector<std::int64_t> domain_next_offsets;
+  std::int64_t next_offset = 0;  // records below are not folded
+  bool verify_anchor = false;    // the log was started at the anchor
+  std::int64_t end_offset = -1;
+  std::optional<Error> lost;  // the partition can't be opened (G6)
+};
+
+struct OpenJob final : LaneJob {
+  OpenJob() : LaneJob(Kind::open) {}
+  std::shared_ptr<const std::vector<AssignedPartition>> assignment;
+  std::vector<std::uint32_t> slots;  // to open
+  std::vector<bool> restart;         // per slot: the owner's choice for a log that was found to be another one
+  Uuid owner;
+  LaneOptions options;
+  SinkTraits traits;
+  std::vector<OpenedSlot> opened;  // as slots
+  std::optional<Error> error;
+  bool error_is_the_stores = false;
+
+  void run(Sink& sink, LogReader& log);
+  Result<void> open_slot(LogReader& log, std::uint32_t slot, OpenedPartition& found, OpenedSlot& out);
+  Result<void> open_known(std::uint32_t slot, const LogBounds& bounds, OpenedPartition& found, OpenedSlot& out, std::int64_t& start);
+  Result<std::int64_t> first_offset(LogReader& log, std::uint32_t slot, const LogBounds& bounds) const;
+  Result<void> load_ids(const OpenedPartition& found, OpenedSlot& out) const;
+};
+
+// Owned checkpoints re-read (G3): alone, or before a retry.
+struct Recheck {
+  std::vector<TopicPartition> partitions;
+  std::vector<StoredPosition> expected;
+  Uuid owner;
+
+  [[nodiscard]] Result<Standing> run(Sink& sink) const;
+};
+
+struct RecheckJob final : LaneJob {
+  RecheckJob() : LaneJob(Kind::recheck) {}
+  Recheck recheck;
+  Result<Standing> standing = Standing::mine;
+};
+
+struct CommitJob final : LaneJob {
+  CommitJob() : LaneJob(Kind::commit) {}
+  std::shared_ptr<Commit> commit;
+  std::optional<Recheck> recheck;  // first, after the store was away
+  Standing standing = Standing::mine;
+
+  void run(Sink& sink, LetterSink& letters);
+};
+
+struct Partition {
+  enum class State {
+    opening,
+    verifying,  // the first record must be the anchor (G6)
+    active,
+    stopped,
+  };
+  State state = State::opening;
+  std::optional<Error> stop;      // why
+  bool restart = false;           // open it at the log's start
+  StoredPosition stored;          // as of the last commit
+  std::int64_t next_offset = 0;   // to be taken next; records below are not folded
+  std::int64_t seen_offset = -1;  // of the last record delivered since the start: offsets only rise
+  std::int64_t end_offset = -1;
+  IdWindow window;
+  std::vector<std::int64_t> domain_next_offsets;  // G4; empty: no domain is ahead
+};
+
+// A sealed batch on its way to the store, whole or in ranges.
+struct Sealed {
+  std::shared_ptr<Batch> batch;
+  std::size_t begin = 0;              // entries below are committed
+  std::vector<std::size_t> ends;      // ends of the ranges still to be tried, the next one at the back
+  std::vector<std::uint32_t> starts;  // see Commit
+  std::shared_ptr<Commit> commit;     // of the range under way; null: to be made
+  // Where ranges are folded again once the whole batch was rejected.
+  std::unique_ptr<Arena> arena;
+  std::unique_ptr<Fold> fold;
+};
+
+struct Lane::Impl final : LogVisitor {
+  enum class Phase {
+    idle,
+    opening,
+    working,
+    stopped,
+    fenced,
+    drained,
+  };
+  enum class Wait {
+    none,
+    store,
+    letters,
+    log,
+  };
+
+  Impl(LaneOptions lane_options, LaneDependencies dependencies);
+
+  // lane.cpp
+  void assign(std::vector<AssignedPartition> partitions, Instant now);
+  void revoke(Instant now);
+  void drain();
+  StepResult step(Instant now);
+  bool act(Instant now);  // one thing of step(); true: it did something
+  void handle_job(Instant now);
+  void submit(std::shared_ptr<LaneJob> job, std::function<void(LaneJob&)> run);
+  void abandon_job();
+  void drop_everything();  // G2
+  void enter(Phase next);
+  void wait_for(Wait what, Error error, Instant now);
+  void stop_waiting();
+  void stop_lane(Error error);
+  void stop_partition(std::uint32_t slot, Error error);
+  [[nodiscard]] bool all_stopped() const;
+  [[nodiscard]] Instant wake_at(Instant now) const;
+  [[nodiscard]] LaneState public_state() const;
+  void publish_status(Instant now);
+  void publish_partitions();
+  std::shared_ptr<Batch> take_batch();
+  void give_back(std::shared_ptr<Batch> batch);
+  Uuid make_uuid();
+
+  // lane_open.cpp
+  void start_opening();
+  void finish_opening(OpenJob& job, Instant now);
+  void take_opened(OpenJob& job);
+  void rewind();  // G3: drop all, open again
+  void lose_partition(std::uint32_t slot, Error error);
+
+  // lane_read.cpp
+  bool on_record(const Record& record) override;
+  void on_end(std::uint32_t slot, std::int64_t offset) override;
+  void on_error(std::uint32_t slot, const Error& error) override;
+  bool verify_anchor(Partition& partition, const Record& record);
+  [[nodiscard]] bool has_room() const;
+  bool read();
+  void process();
+  void decode(std::size_t index);
+  bool fold(std::size_t index);  // false: the batch is cut before this entry
+  FoldResult project_and_fold(const BatchEntry& entry, Arena& arena, Fold& into, Stage& stage);
+  void drop_applied_changes(const Record& record);
+  void become_letter(std::size_t index, Stage stage, Error error);
+  void cut(std::size_t index);
+  void handle_lost();
+
+  // lane_commit.cpp
+  bool start_commit(Instant now);
+  [[nodiscard]] bool worth_committing(Instant now) const;
+  void seal(Instant now);
+  void submit_commit();
+  void finish_commit(CommitJob& job, Instant now);
+  void on_committed(Instant now);
+  void count_committed(const Commit& commit);
+  void start_recheck(Instant now);
+  void finish_recheck(RecheckJob& job, Instant now);
+  void obey_standing(Standing standing);
+  [[nodiscard]] Recheck make_recheck() const;
+  void fence(Error error);
+
+  // lane_halve.cpp
+  std::shared_ptr<Commit> make_commit();
+  void refold();
+  void on_rejected(Error error, Instant now);
+  void on_poison(std::size_t index, Error error);
+
+  LaneOptions options;
+  LaneDependencies deps;
+  std::mt19937_64 random;
+
+  Phase phase = Phase::idle;
+  bool draining = false;
+  std::shared_ptr<const std::vector<AssignedPartition>> assignment;
+  std::vector<Partition> partitions;
+  Uuid owner;
+
+  std::shared_ptr<Batch> building;
+  std::shared_ptr<Batch> carry;  // takes the records behind a cut; becomes `building` when that is sealed
+  std::optional<Sealed> sealed;
+  std::vector<std::shared_ptr<Batch>> free_batches;
+  std::vector<std::uint32_t> unstarted;  // slots whose first checkpoint must be written before anything else
+
+  std::shared_ptr<LaneJob> job;  // under way, and what to do with its answer is known by its kind
+  Wait waiting = Wait::none;
+  Error wait_error;
+  Instant retry_at{};
+  Backoff backoff;
+  bool recheck_before_retry = false;
+  Instant recheck_at{};
+  Instant idle_commit_at{};                           // not before it a commit that only follows the log's end
+  std::optional<Error> log_error;                     // the last thing that the log said was an error
+  std::vector<std::pair<std::uint32_t, Error>> lost;  // found while reading, to be dealt with after it
+  Breaker breaker;                                    // decode, project, check
+  Breaker store_breaker;                              // the store's own verdicts
+  Error stop_error;                                   // of a stopped or fenced lane
+
+  // Of process(): reused.
+  ChangeList changes;
+  std::vector<std::pair<std::size_t, Error>> decode_errors;
+  std::size_t taken = 0;  // records and ends delivered by the poll under way
+
+  mutable std::mutex status_mutex;
+  LaneStatus published;
+};
+
+}  // namespace foldline

@@ -1,0 +1,221 @@
+// Opening: ownership, the start of each partition, processed IDs (G1, G6, G15).
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "engine/id_chunk.h"
+#include "engine/lane_impl.h"
+
+namespace foldline {
+
+namespace {
+
+Error lost_log(const TopicPartition& topic_partition, std::string what) {
+  return {
+      ErrorCode::log_lost, fmt::format("{}: {}", topic_partition.to_string(), std::move(what)),
+      "restore the topic, or rebuild the projection, or run with --on-lost-data earliest to go on at the log's start without what is gone",
+      false};
+}
+
+}  // namespace
+
+void Lane::Impl::start_opening() {
+  enter(Phase::opening);
+  auto open = std::make_shared<OpenJob>();
+  open->assignment = assignment;
+  open->restart.resize(partitions.size());
+  for (std::uint32_t slot = 0; slot < partitions.size(); ++slot) {
+    if (partitions[slot].state == Partition::State::stopped) continue;
+    open->slots.push_back(slot);
+    open->restart[slot] = partitions[slot].restart;
+  }
+  owner = make_uuid();
+  open->owner = owner;
+  open->options = options;
+  open->traits = deps.traits;
+  submit(open, [&sink = deps.sink, &log = deps.log](LaneJob& work) { static_cast<OpenJob&>(work).run(sink, log); });
+}
+
+// On the executor.
+void OpenJob::run(Sink& sink, LogReader& log) {
+  if (cancelled.load(std::memory_order_relaxed)) return;
+  std::vector<TopicPartition> names;
+  for (const std::uint32_t slot : slots) names.push_back((*assignment)[slot].topic_partition);
+  auto found = sink.open({.partitions = names, .owner = owner, .id_window = options.id_window});
+  if (!found || found->size() != slots.size()) {
+    error = found ? Error{ErrorCode::internal, "the sink opened another number of partitions than asked", "", false} : found.error();
+    error_is_the_stores = true;
+    return;
+  }
+  opened.resize(slots.size());
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (cancelled.load(std::memory_order_relaxed)) return;
+    if (auto r = open_slot(log, slots[i], (*found)[i], opened[i]); !r) {
+      if (r.error().code == ErrorCode::log_lost) {
+        opened[i].lost = r.error();
+        continue;
+      }
+      error = r.error();
+      return;
+    }
+  }
+}
+
+Result<void> OpenJob::open_slot(LogReader& log, std::uint32_t slot, OpenedPartition& found, OpenedSlot& out) {
+  const auto bounds = log.bounds(slot);
+  if (!bounds) return fail(bounds.error());
+  out.end_offset = bounds->high;
+  out.window = IdWindow(options.id_window);
+  std::int64_t start = 0;
+  if (found.found) {
+    if (auto r = open_known(slot, *bounds, found, out, start); !r) return r;
+  } else {
+    auto first = first_offset(log, slot, *bounds);
+    if (!first) return fail(first.error());
+    start = out.next_offset = *first;
+    out.stored.missing = true;
+    out.stored.checkpoint.next_offset = *first;
+  }
+  return log.start(slot, start);
+}
+
+Result<void> OpenJob::open_known(std::uint32_t slot, const LogBounds& bounds, OpenedPartition& found, OpenedSlot& out,
+                                 std::int64_t& start) {
+  const TopicPartition& name = (*assignment)[slot].topic_partition;
+  const Checkpoint& checkpoint = found.checkpoint;
+  const bool below = checkpoint.next_offset < bounds.low;
+  const bool above = checkpoint.next_offset > bounds.high;
+  out.stored.checkpoint = checkpoint;
+  out.domain_next_offsets = std::move(found.domain_next_offsets);
+  out.next_offset = start = checkpoint.next_offset;
+  if (below || above || restart[slot]) {
+    Error lost = lost_log(name, fmt::format("the checkpoint stands at offset {}, the log holds {} to {}{}", checkpoint.next_offset,
+                                            bounds.low, bounds.high, restart[slot] ? ", and it is another log" : ""));
+    if (options.on_lost_data == OnLostData::stop) return fail(std::move(lost));
+    if (traits.domains > 1) {
+      lost.hint = "in a store of several parts the projection must be rebuilt";
+      return fail(std::move(lost));
+    }
+    spdlog::warn("{}; going on at {} as told by --on-lost-data earliest", lost.message, bounds.low);
+    out.next_offset = start = bounds.low;
+    out.stored.restart_at = bounds.low;
+    // Retention leaves the offsets' meaning; another log does not, and its IDs are nothing to this one.
+    if (!below || restart[slot]) {
+      out.stored.forget_ids_below = INT64_MAX;
+      return {};
+    }
+  } else if (checkpoint.anchor_offset >= bounds.low) {
+    start = checkpoint.anchor_offset;
+    out.verify_anchor = true;
+  } else if (checkpoint.anchor_offset >= 0) {
+    spdlog::info("{}: the record at offset {} is no longer retained; that this is the log which was read can't be verified (G6)",
+                 name.to_string(), checkpoint.anchor_offset);
+  }
+  return load_ids(found, out);
+}
+
+Result<std::int64_t> OpenJob::first_offset(LogReader& log, std::uint32_t slot, const LogBounds& bounds) const {
+  const AssignedPartition& partition = (*assignment)[slot];
+  if (partition.added_later || partition.source >= options.start_at.size()) return bounds.low;
+  const StartAt& start_at = options.start_at[partition.source];
+  switch (start_at.kind) {
+    case StartAt::Kind::earliest: return bounds.low;
+    case StartAt::Kind::latest: return bounds.high;
+    case StartAt::Kind::timestamp: return log.offset_for_time(slot, start_at.timestamp_us);
+  }
+  return bounds.low;
+}
+
+// G15: what lies at or past the resume offset belongs to a commit that did not reach every part of the store.
+Result<void> OpenJob::load_ids(const OpenedPartition& found, OpenedSlot& out) const {
+  std::size_t bytes = 0;
+  for (const IdChunk& chunk : found.ids) bytes += chunk.packed.size();
+  out.window.reserve(bytes / 17);
+  const std::int64_t resume = out.next_offset;
+  bool past = false;
+  for (const IdChunk& chunk : found.ids) {
+    auto r = unpack_ids(chunk.packed, [&](const Hash128& id, std::int64_t offset) {
+      if (offset < resume) {
+        out.window.record(id, offset);
+      } else {
+        past = true;
+      }
+    });
+    if (!r) return r;
+  }
+  if (!past && !found.ids.empty()) {
+    out.stored.tail_first_offset = found.ids.back().first_offset;
+    out.stored.tail_bytes = found.ids.back().packed.size();
+  }
+  return {};
+}
+
+void Lane::Impl::finish_opening(OpenJob& open, Instant now) {
+  if (open.error) {
+    if (open.error->code == ErrorCode::internal && !open.error->retryable) {
+      stop_lane(std::move(*open.error));
+    } else {
+      wait_for(open.error_is_the_stores ? Wait::store : Wait::log, std::move(*open.error), now);
+    }
+    return;
+  }
+  take_opened(open);
+  stop_waiting();
+  recheck_at = now + options.recheck_interval;
+  idle_commit_at = now;
+  building = take_batch();
+  enter(Phase::working);
+}
+
+void Lane::Impl::take_opened(OpenJob& open) {
+  for (std::size_t i = 0; i < open.slots.size(); ++i) {
+    const std::uint32_t slot = open.slots[i];
+    OpenedSlot& opened = open.opened[i];
+    Partition& partition = partitions[slot];
+    partition.restart = false;
+    if (opened.lost) {
+      stop_partition(slot, std::move(*opened.lost));
+      continue;
+    }
+    partition.stored = opened.stored;
+    partition.window = std::move(opened.window);
+    partition.domain_next_offsets = std::move(opened.domain_next_offsets);
+    auto& watermarks = partition.domain_next_offsets;
+    if (std::ranges::all_of(watermarks, [&](std::int64_t w) { return w <= opened.next_offset; })) watermarks.clear();
+    partition.next_offset = opened.next_offset;
+    partition.seen_offset = -1;
+    partition.end_offset = opened.end_offset;
+    partition.state = opened.verify_anchor ? Partition::State::verifying : Partition::State::active;
+    if (opened.stored.missing || opened.stored.restart_at >= 0) unstarted.push_back(slot);
+  }
+}
+
+void Lane::Impl::rewind() {
+  deps.stats.rewinds.fetch_add(1, std::memory_order_relaxed);
+  abandon_job();
+  drop_everything();
+  for (Partition& partition : partitions) {
+    if (partition.state != Partition::State::stopped) partition.state = Partition::State::opening;
+    partition.window.clear();
+  }
+  if (draining) {  // nothing is left to finish
+    draining = false;
+    enter(Phase::drained);
+    return;
+  }
+  start_opening();
+}
+
+void Lane::Impl::lose_partition(std::uint32_t slot, Error error) {
+  if (options.on_lost_data == OnLostData::stop || deps.traits.domains > 1) {
+    stop_partition(slot, std::move(error));
+    return;
+  }
+  spdlog::warn("{}; starting anew as told by --on-lost-data earliest", error.message);
+  partitions[slot].restart = true;
+  partitions[slot].state = Partition::State::opening;
+  rewind();
+}
+
+}  // namespace foldline

@@ -1,0 +1,251 @@
+// Reading: poll, decode, deduplicate, project, fold. The hot path.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "engine/lane_impl.h"
+
+namespace foldline {
+
+namespace {
+
+// Decoded together before any is folded: so many cache misses of the ID table overlap.
+constexpr std::size_t kGroup = 32;
+
+Hash128 event_id_hash(const Event& event) {
+  std::string_view source;
+  if (event.slots.size() > kSlotSource && event.slots[kSlotSource].is(Kind::text)) source = event.slots[kSlotSource].as_text();
+  return hash_event_id(source, event.id);
+}
+
+}  // namespace
+
+bool Lane::Impl::has_room() const {
+  return !building->closed && building->entries().size() < options.max_batch_records &&
+         building->arena().size_bytes() < options.max_batch_bytes && building->fold().row_count() < deps.traits.max_batch_rows;
+}
+
+bool Lane::Impl::read() {
+  const auto started = std::chrono::steady_clock::now();  // for the statistics only
+  taken = 0;
+  const auto left = [this] { return building->entries().size() - building->processed; };  // behind a cut
+  if (!draining && left() == 0 && has_room()) {
+    const std::size_t room = options.max_batch_records - building->entries().size();
+    deps.log.poll(std::min(options.max_poll_records, room), *this);
+  }
+  if (left() == 0) {
+    handle_lost();
+    return taken > 0;
+  }
+  process();
+  const auto spent = std::chrono::steady_clock::now() - started;
+  deps.stats.fold.add(static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(spent).count()));
+  handle_lost();
+  return true;
+}
+
+bool Lane::Impl::on_record(const Record& record) {
+  ++taken;
+  log_error.reset();
+  if (record.slot >= partitions.size()) return true;
+  Partition& partition = partitions[record.slot];
+  if (partition.state == Partition::State::stopped || partition.state == Partition::State::opening) return true;
+  if (record.offset <= partition.seen_offset) {  // G6: offsets only rise; anything else is a bug of the client
+    deps.stats.records_out_of_order.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  }
+  partition.seen_offset = record.offset;
+  if (partition.state == Partition::State::verifying && !verify_anchor(partition, record)) return true;
+  if (record.offset < partition.next_offset) return true;  // the anchor, which is applied already
+  building->stage(record, options.max_record_bytes);
+  partition.next_offset = record.offset + 1;
+  return building->entries().size() < options.max_batch_records && building->arena().size_bytes() < options.max_batch_bytes;
+}
+
+// G6: the first record from the anchor's offset on tells whether this is the log that was read.
+bool Lane::Impl::verify_anchor(Partition& partition, const Record& record) {
+  const Checkpoint& checkpoint = partition.stored.checkpoint;
+  const std::string name = (*assignment)[record.slot].topic_partition.to_string();
+  if (record.offset == checkpoint.anchor_offset && anchor_hash(record) != checkpoint.anchor_hash) {
+    partition.state = Partition::State::stopped;  // takes nothing more until handle_lost() has decided
+    lost.emplace_back(record.slot, Error{ErrorCode::log_lost,
+                                         fmt::format("{}: the record at offset {} is not the one that was applied: this is another log",
+                                                     name, record.offset),
+                                         "the topic was re-created: rebuild the projection, or run with --on-lost-data earliest", false});
+    return false;
+  }
+  if (record.offset > checkpoint.anchor_offset) {
+    spdlog::info("{}: the record at offset {} is no longer retained; that this is the log which was read can't be verified (G6)", name,
+                 checkpoint.anchor_offset);
+  }
+  partition.state = Partition::State::active;
+  return true;
+}
+
+void Lane::Impl::on_end(std::uint32_t slot, std::int64_t offset) {
+  if (slot >= partitions.size()) return;
+  log_error.reset();
+  Partition& partition = partitions[slot];
+  partition.end_offset = std::max(partition.end_offset, offset);
+  if (partition.state == Partition::State::verifying && offset >= partition.next_offset) {
+    // Nothing is left from the anchor on: compacted away, or there were only control records.
+    partition.state = Partition::State::active;
+  }
+  if (partition.state != Partition::State::active || offset <= partition.next_offset) return;
+  ++taken;
+  building->reach_end(slot, offset);
+  partition.next_offset = offset;
+}
+
+void Lane::Impl::on_error(std::uint32_t slot, const Error& error) {
+  if (slot >= partitions.size()) return;
+  Partition& partition = partitions[slot];
+  if (partition.state != Partition::State::active && partition.state != Partition::State::verifying) return;
+  if (error.code == ErrorCode::log_lost) {
+    ++taken;
+    partition.state = Partition::State::stopped;
+    lost.emplace_back(slot, error);
+    return;
+  }
+  if (!log_error) spdlog::warn("{}: {}", (*assignment)[slot].topic_partition.to_string(), error.message);
+  log_error = error;
+}
+
+void Lane::Impl::handle_lost() {
+  if (lost.empty() || phase != Phase::working) return;
+  for (auto& [slot, error] : std::exchange(lost, {})) {
+    if (phase != Phase::working) return;
+    lose_partition(slot, std::move(error));
+  }
+}
+
+void Lane::Impl::process() {
+  Batch& batch = *building;
+  while (batch.processed < batch.entries().size()) {
+    const std::size_t from = batch.processed;
+    const std::size_t to = std::min(from + kGroup, batch.entries().size());
+    if (from > 0 && (batch.arena().size_bytes() >= options.max_batch_bytes || batch.fold().row_count() >= deps.traits.max_batch_rows)) {
+      cut(from);
+      return;
+    }
+    for (std::size_t i = from; i < to; ++i) decode(i);
+    for (std::size_t i = from; i < to; ++i) {
+      if (!fold(i)) {
+        deps.stats.batch_cuts.fetch_add(1, std::memory_order_relaxed);
+        cut(i);
+        return;
+      }
+      if (phase != Phase::working) return;  // the breaker struck
+      batch.processed = i + 1;
+    }
+    decode_errors.clear();
+  }
+}
+
+// Everything from `index` on is the next batch's.
+void Lane::Impl::cut(std::size_t index) {
+  decode_errors.clear();
+  carry = take_batch();
+  building->move_tail(index, *carry);
+  building->closed = true;
+}
+
+void Lane::Impl::decode(std::size_t index) {
+  BatchEntry& entry = building->entries()[index];
+  Event& event = entry.content->event;
+  if (entry.too_large) {
+    entry.outcome = Outcome::failed;
+    decode_errors.emplace_back(index, Error{ErrorCode::limit, std::string(*entry.content->record.value) + " is larger than Foldline takes",
+                                            "the limit is max_record_bytes", false});
+    return;
+  }
+  auto decoded = deps.decoders[event.source]->decode(entry.content->record, building->arena(), event);
+  if (!decoded) {
+    entry.outcome = Outcome::failed;
+    decode_errors.emplace_back(index, std::move(decoded.error()));
+  } else {
+    entry.outcome = *decoded == Decoded::skipped ? Outcome::skipped : Outcome::decoded;
+  }
+  event.record = &entry.content->record;
+  if (entry.outcome == Outcome::skipped || event.id.empty()) return;  // G14: a position can't come twice, so it needs no remembering
+  entry.has_id = true;
+  entry.id = event_id_hash(event);
+  partitions[entry.slot].window.prefetch(entry.id);
+}
+
+bool Lane::Impl::fold(std::size_t index) {
+  BatchEntry& entry = building->entries()[index];
+  Partition& partition = partitions[entry.slot];
+  if (partition.state == Partition::State::stopped) {
+    entry.outcome = Outcome::dropped;
+    return true;
+  }
+  if (entry.outcome == Outcome::skipped) return true;
+  if (entry.has_id && partition.window.check_and_record(entry.id, entry.offset)) {
+    entry.outcome = Outcome::duplicate;
+    return true;
+  }
+  if (entry.outcome == Outcome::failed) {
+    const auto error = std::find_if(decode_errors.begin(), decode_errors.end(), [&](const auto& e) { return e.first == index; });
+    become_letter(index, Stage::decode, std::move(error->second));
+    return true;
+  }
+  Stage stage = Stage::project;
+  FoldResult result = project_and_fold(entry, building->arena(), building->fold(), stage);
+  switch (result.outcome) {
+    case FoldOutcome::cut: return false;
+    case FoldOutcome::refused: become_letter(index, stage, std::move(result.error)); return true;
+    case FoldOutcome::folded: break;
+  }
+  entry.outcome = Outcome::event;
+  entry.ignored = changes.empty();
+  entry.event_time_us = bounded_event_time_us(entry.content->event);
+  breaker.add(false);
+  return true;
+}
+
+// Also for halving, into a fold of its own (G13: the same event gives the same changes).
+FoldResult Lane::Impl::project_and_fold(const BatchEntry& entry, Arena& arena, Fold& into, Stage& stage) {
+  changes.clear();
+  stage = Stage::project;
+  if (auto r = deps.projector->project(entry.content->event, arena, changes); !r) return {FoldOutcome::refused, std::move(r.error())};
+  stage = Stage::store;
+  for (const Change& change : changes) {
+    if (auto r = deps.sink.check(deps.views[change.view], change); !r) return {FoldOutcome::refused, std::move(r.error())};
+  }
+  if (!partitions[entry.slot].domain_next_offsets.empty()) drop_applied_changes(entry.content->record);
+  return into.add(changes);
+}
+
+// G4: before folding, so that the result does not depend on how batches are cut.
+void Lane::Impl::drop_applied_changes(const Record& record) {
+  const std::vector<std::int64_t>& watermarks = partitions[record.slot].domain_next_offsets;
+  std::erase_if(changes, [&](const Change& change) {
+    const std::uint32_t domain = deps.sink.domain_of(change.view, change.key_hash);
+    return domain < watermarks.size() && record.offset < watermarks[domain];
+  });
+}
+
+void Lane::Impl::become_letter(std::size_t index, Stage stage, Error error) {
+  const BatchEntry& entry = building->entries()[index];
+  if (options.letter_policy == config::LetterPolicy::stop) {
+    error.message = fmt::format("offset {} can't be applied: {}", entry.offset, error.message);
+    if (error.hint.empty()) error.hint = "the projection's dead_letter policy is stop: correct the projection or the event, then restart";
+    building->entries()[index].outcome = Outcome::dropped;
+    stop_partition(entry.slot, std::move(error));
+    return;
+  }
+  const bool counts = error.code != ErrorCode::rejected;  // G19: a clause's own reject is no fault
+  Error first = error;
+  building->add_letter(index, stage, std::move(error));
+  if (breaker.add(counts)) {
+    stop_lane({first.code,
+               fmt::format("{} of the last {} events would become letters, the last one ({}, offset {}): {}", breaker.letters(),
+                           Breaker::kEvents, entry.content->record.topic_partition->to_string(), entry.offset, first.message),
+               "correct the cause and restart, or raise dead_letter.stop_above", false});
+  }
+}
+
+}  // namespace foldline

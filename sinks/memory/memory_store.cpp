@@ -1,0 +1,273 @@
+#include "sinks/memory/memory_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace foldline::memory {
+
+namespace {
+
+Error unavailable(std::string_view when) {
+  return {ErrorCode::store_unavailable, fmt::format("the memory store was told to fail: {}", when), "", true};
+}
+
+}  // namespace
+
+// One lane's access. Keeps what it saw at open(): where each domain stood (G4).
+class MemorySink final : public Sink {
+ public:
+  explicit MemorySink(MemoryStore& store) : store_(store) {}
+
+  Result<std::vector<OpenedPartition>> open(const OpenRequest& request) override;
+  CommitResult commit(const CommitBatch& batch) override;
+  Result<std::vector<OpenedPartition>> reload(std::span<const TopicPartition> partitions) override;
+  [[nodiscard]] Result<void> check(const ViewSchema& /*view*/, const Change& /*change*/) const override { return {}; }
+  [[nodiscard]] std::uint32_t domain_of(std::uint32_t view, std::uint64_t key_hash) const override {
+    return store_.domain_of(view, key_hash);
+  }
+
+ private:
+  struct StagedRow {
+    std::uint32_t view = 0;
+    std::uint32_t domain = 0;
+    std::string key;
+    std::optional<StoredRow> row;
+  };
+
+  [[nodiscard]] OpenedPartition describe_partition(const TopicPartition& topic_partition) const;
+  [[nodiscard]] bool owns(const PartitionCommit& part, const CommitBatch& batch, std::uint32_t domain) const;
+  [[nodiscard]] bool applied(const PartitionCommit& part, const CommitBatch& batch, std::uint32_t domain) const;
+  [[nodiscard]] Result<std::vector<StagedRow>> stage(const CommitBatch& batch) const;
+  void store_ids(const PartitionCommit& part);
+  void move_checkpoint(const PartitionCommit& part, const CommitBatch& batch, std::uint32_t domain);
+  [[nodiscard]] Fault fault(Step step, std::uint32_t domain = 0) const {
+    return store_.fault_hook_ ? store_.fault_hook_(step, domain) : Fault::none;
+  }
+
+  MemoryStore& store_;
+  std::map<TopicPartition, std::vector<std::int64_t>> opened_offsets_;  // per domain
+};
+
+MemoryStore::MemoryStore(std::vector<ViewSchema> views, MemoryOptions options) : views_(std::move(views)), options_(options) {
+  state_.views.resize(views_.size());
+}
+
+SinkTraits MemoryStore::traits() const {
+  SinkTraits traits;
+  traits.domains = options_.domains;
+  traits.max_batch_rows = options_.max_batch_rows;
+  return traits;
+}
+
+Result<std::unique_ptr<Sink>> MemoryStore::new_sink() { return std::make_unique<MemorySink>(*this); }
+
+Result<std::vector<StoredCheckpoint>> MemoryStore::checkpoints() {
+  const std::lock_guard lock(mutex_);
+  std::vector<StoredCheckpoint> out;
+  for (const auto& [topic_partition, partition] : state_.partitions) {
+    out.push_back({topic_partition, *std::min_element(partition.checkpoints.begin(), partition.checkpoints.end(),
+                                                      [](const auto& a, const auto& b) { return a.next_offset < b.next_offset; })});
+  }
+  return out;
+}
+
+void MemoryStore::set_fault_hook(FaultHook hook) {
+  const std::lock_guard lock(mutex_);
+  fault_hook_ = std::move(hook);
+}
+
+void MemoryStore::set_reject_hook(RejectHook hook) {
+  const std::lock_guard lock(mutex_);
+  reject_hook_ = std::move(hook);
+}
+
+MemoryStore::State MemoryStore::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+void MemoryStore::restore(State state) {
+  const std::lock_guard lock(mutex_);
+  state_ = std::move(state);
+}
+
+Rows MemoryStore::rows(std::size_t view) const {
+  const std::lock_guard lock(mutex_);
+  return state_.views[view];
+}
+
+std::vector<std::string> MemoryStore::dump(std::size_t view, bool guards) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> out;
+  for (const auto& [key, row] : state_.views[view]) {
+    std::string line;
+    for (const OwnedValue& part : row.key) line += part.to_string() + " ";
+    for (std::size_t f = 0; f < row.fields.size(); ++f)
+      line += fmt::format("{}={} ", views_[view].fields[f].name, row.fields[f].to_string());
+    for (std::size_t g = 0; guards && g < row.guards.size(); ++g) line += fmt::format("#{}={:02x} ", g, fmt::join(row.guards[g], ""));
+    out.push_back(std::move(line));
+  }
+  return out;
+}
+
+std::uint32_t MemoryStore::domain_of(std::uint32_t view, std::uint64_t key_hash) const {
+  return static_cast<std::uint32_t>((key_hash + view) % options_.domains);
+}
+
+OpenedPartition MemorySink::describe_partition(const TopicPartition& topic_partition) const {
+  OpenedPartition out;
+  const auto found = store_.state_.partitions.find(topic_partition);
+  if (found == store_.state_.partitions.end()) return out;
+  const auto& checkpoints = found->second.checkpoints;
+  out.found = true;
+  out.checkpoint =
+      *std::min_element(checkpoints.begin(), checkpoints.end(), [](const auto& a, const auto& b) { return a.next_offset < b.next_offset; });
+  if (checkpoints.size() > 1) {
+    for (const Checkpoint& checkpoint : checkpoints) out.domain_next_offsets.push_back(checkpoint.next_offset);
+  }
+  return out;
+}
+
+Result<std::vector<OpenedPartition>> MemorySink::open(const OpenRequest& request) {
+  const std::lock_guard lock(store_.mutex_);
+  if (fault(Step::open) != Fault::none) return fail(unavailable("open"));
+  std::vector<OpenedPartition> out;
+  for (const TopicPartition& topic_partition : request.partitions) {
+    OpenedPartition& opened = out.emplace_back(describe_partition(topic_partition));
+    opened_offsets_.erase(topic_partition);
+    if (!opened.found) continue;
+    auto& partition = store_.state_.partitions[topic_partition];
+    for (Checkpoint& checkpoint : partition.checkpoints) checkpoint.owner = request.owner;
+    opened.checkpoint.owner = request.owner;
+    opened_offsets_[topic_partition] =
+        opened.domain_next_offsets.empty() ? std::vector{opened.checkpoint.next_offset} : opened.domain_next_offsets;
+    for (const auto& [first_offset, chunk] : partition.ids) {
+      if (request.id_window > 0 && chunk.last_offset >= opened.checkpoint.next_offset - request.id_window) opened.ids.push_back(chunk);
+    }
+  }
+  if (fault(Step::opened) != Fault::none) return fail(unavailable("answer to open"));
+  return out;
+}
+
+Result<std::vector<OpenedPartition>> MemorySink::reload(std::span<const TopicPartition> partitions) {
+  const std::lock_guard lock(store_.mutex_);
+  if (fault(Step::reload) != Fault::none) return fail(unavailable("reload"));
+  std::vector<OpenedPartition> out;
+  for (const TopicPartition& topic_partition : partitions) out.push_back(describe_partition(topic_partition));
+  return out;
+}
+
+// The compare of the compare-and-set (G1), for one domain.
+bool MemorySink::owns(const PartitionCommit& part, const CommitBatch& batch, std::uint32_t domain) const {
+  const auto found = store_.state_.partitions.find(*part.topic_partition);
+  if (found == store_.state_.partitions.end()) return part.expected_missing;
+  const Checkpoint& stored = found->second.checkpoints[domain];
+  if (stored.owner != batch.owner) return false;
+  if (stored.next_offset == part.expected_offset && !part.expected_missing) return true;
+  if (part.expected_missing && stored.owner == batch.owner && stored.batch_id == Uuid{}) return true;  // the first commit, interrupted
+  // G4: a domain that was ahead of the smallest when it was opened.
+  const auto opened = opened_offsets_.find(*part.topic_partition);
+  return opened != opened_offsets_.end() && stored.next_offset > part.expected_offset && stored.next_offset == opened->second[domain];
+}
+
+bool MemorySink::applied(const PartitionCommit& part, const CommitBatch& batch, std::uint32_t domain) const {
+  const auto found = store_.state_.partitions.find(*part.topic_partition);
+  if (found == store_.state_.partitions.end()) return false;
+  const Checkpoint& stored = found->second.checkpoints[domain];
+  return stored.owner == batch.owner && stored.batch_id == batch.batch_id && !batch.batch_id.is_nil();
+}
+
+Result<std::vector<MemorySink::StagedRow>> MemorySink::stage(const CommitBatch& batch) const {
+  std::vector<StagedRow> staged;
+  for (const ViewRows& rows : batch.views) {
+    const ViewSchema& view = store_.views_[rows.view];
+    const Rows& stored = store_.state_.views[rows.view];
+    for (const FoldedRow* row : rows.rows) {
+      const std::uint32_t domain = store_.domain_of(rows.view, row->key_hash);
+      if (!batch.partitions.empty() && applied(batch.partitions.front(), batch, domain)) continue;
+      if (store_.reject_hook_ && store_.reject_hook_(view, *row)) {
+        return fail(ErrorCode::store_rejected, fmt::format("view {}: the memory store was told to reject the row", view.name));
+      }
+      std::string key = encode_key({row->key, view.key.size()});
+      const auto found = stored.find(key);
+      auto after = apply(view, found == stored.end() ? nullptr : &found->second, *row);
+      if (!after) return fail(after.error());
+      staged.push_back({rows.view, domain, std::move(key), std::move(*after)});
+    }
+  }
+  return staged;
+}
+
+void MemorySink::store_ids(const PartitionCommit& part) {
+  auto& ids = store_.state_.partitions[*part.topic_partition].ids;
+  if (part.ids_first_offset >= 0) {
+    const auto tail = ids.find(part.tail_first_offset);
+    if (tail != ids.end()) {
+      tail->second.packed += part.ids;
+      tail->second.last_offset = part.ids_last_offset;
+    } else {
+      ids[part.ids_first_offset] = {part.ids_first_offset, part.ids_last_offset, std::string(part.ids)};
+    }
+  }
+  std::erase_if(ids, [&](const auto& chunk) { return chunk.second.last_offset < part.trim_ids_below; });
+}
+
+void MemorySink::move_checkpoint(const PartitionCommit& part, const CommitBatch& batch, std::uint32_t domain) {
+  auto& partition = store_.state_.partitions[*part.topic_partition];
+  if (partition.checkpoints.empty()) {
+    // The first commit of a partition carries no rows, so a domain that it did not reach starts at the same place.
+    Checkpoint first = part.after;
+    first.owner = batch.owner;
+    first.batch_id = Uuid{};
+    partition.checkpoints.assign(store_.options_.domains, first);
+  }
+  Checkpoint& stored = partition.checkpoints[domain];
+  // G4: a domain that is ahead stays there.
+  const bool ahead = !part.expected_missing && stored.next_offset > part.after.next_offset && stored.next_offset > part.expected_offset;
+  if (!ahead) stored = part.after;
+  stored.owner = batch.owner;
+  stored.batch_id = batch.batch_id;
+}
+
+CommitResult MemorySink::commit(const CommitBatch& batch) {
+  const std::lock_guard lock(store_.mutex_);
+  switch (fault(Step::commit_begin)) {
+    case Fault::none: break;
+    case Fault::unavailable: return {CommitStatus::retry, unavailable("commit")};
+    case Fault::fenced: return {CommitStatus::fenced, {ErrorCode::fenced, "the memory store was told to fence", "", false}};
+    case Fault::rejected: return {CommitStatus::rejected, {ErrorCode::store_rejected, "the memory store was told to reject", "", false}};
+  }
+  for (std::uint32_t domain = 0; domain < store_.options_.domains; ++domain) {
+    for (const PartitionCommit& part : batch.partitions) {
+      if (applied(part, batch, domain) || owns(part, batch, domain)) continue;
+      return {CommitStatus::fenced,
+              {ErrorCode::fenced, fmt::format("{}: another owner moved the checkpoint", part.topic_partition->to_string()), "", false}};
+    }
+  }
+  auto staged = stage(batch);
+  if (!staged) return {CommitStatus::rejected, staged.error()};
+  for (std::uint32_t domain = 0; domain < store_.options_.domains; ++domain) {
+    if (fault(Step::domain_begin, domain) != Fault::none) return {CommitStatus::retry, unavailable(fmt::format("domain {}", domain))};
+    if (!batch.partitions.empty() && applied(batch.partitions.front(), batch, domain)) continue;
+    for (StagedRow& row : *staged) {
+      if (row.domain != domain) continue;
+      Rows& rows = store_.state_.views[row.view];
+      if (row.row) {
+        rows[row.key] = std::move(*row.row);
+      } else {
+        rows.erase(row.key);
+      }
+    }
+    for (const PartitionCommit& part : batch.partitions) {
+      if (domain == 0) store_ids(part);
+      move_checkpoint(part, batch, domain);
+    }
+  }
+  if (fault(Step::commit_applied) != Fault::none) return {CommitStatus::retry, unavailable("answer to commit")};
+  return {CommitStatus::committed, {}};
+}
+
+}  // namespace foldline::memory
