@@ -1,0 +1,220 @@
+"""Order events from Kafka into PostgreSQL, from end to end: config/examples/orders-analytics.yaml's views over eight partitions, with
+processed IDs. Measures one worker that finds a full topic:
+
+    catch-up     events a second from the process's start to the last checkpoint, and from the first commit on
+    first commit seconds from the process's start to the first checkpoint
+    CPU, memory  of the worker: CPU seconds a million events, peak resident memory, and CPU while idle
+
+Every run has a database of its own, and its result is checked against the generator's totals: a fast wrong answer is no answer.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "integration")]
+
+import psycopg2  # noqa: E402
+
+from harness.kafka import Kafka  # noqa: E402
+from harness.postgres import Database  # noqa: E402
+from harness.servers import shared_servers  # noqa: E402
+from harness.worker import Worker, run_once  # noqa: E402
+
+EXAMPLE = ROOT / "config" / "examples" / "orders-analytics.yaml"
+CATCH_UP_TIMEOUT_S = 300
+POLL_INTERVAL_S = 0.01
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_rss_bytes(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def fill_topic(binary, kafka, topic, options, directory):
+    expect = directory / "expected.json"
+    arguments = ["generate", "orders", "--brokers", kafka.brokers, "--topic", topic, "--create-partitions", str(options.partitions)]
+    arguments += ["--events", str(options.events), "--seed", str(options.seed), "--expect", str(expect)]
+    start = time.monotonic()
+    done = run_once(binary, arguments, {}, 600)
+    if done.returncode != 0:
+        raise SystemExit(done.stderr)
+    return json.loads(expect.read_text()), options.events / (time.monotonic() - start)
+
+
+def write_projection(directory, name, topic, guarded):
+    text = EXAMPLE.read_text()
+    changes = [("projection: analytics", f"projection: {name}"), ("group: analytics-consumer", f"group: {name}")]
+    changes += [("topics: orders.events", f"topics: {topic}")]
+    if not guarded:
+        line = next(line for line in text.splitlines() if "newest_by:" in line)
+        changes.append((line + "\n", ""))
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    file = directory / f"{name}.yaml"
+    file.write_text(text)
+    return file
+
+
+class Progress:
+    """The sum of the checkpoints, over one connection."""
+
+    def __init__(self, url, projection):
+        self._connection = psycopg2.connect(url)
+        self._connection.autocommit = True
+        self._cursor = self._connection.cursor()
+        self._projection = projection
+
+    def position(self):
+        self._cursor.execute("SELECT to_regclass('foldline.checkpoint') IS NOT NULL")
+        if not self._cursor.fetchone()[0]:
+            return 0
+        self._cursor.execute("SELECT coalesce(sum(next_offset), 0) FROM foldline.checkpoint WHERE projection = %s", (self._projection,))
+        return int(self._cursor.fetchone()[0])
+
+    def close(self):
+        self._connection.close()
+
+
+def check(database, totals):
+    facts = database.rows("SELECT count(*), sum(total_cents), sum(item_count), count(shipped_at) FROM analytics.fact_orders")[0]
+    daily = database.rows("SELECT sum(orders), sum(revenue_cents) FROM analytics.daily_revenue")[0]
+    wanted = [totals["orders"], totals["revenue_cents"], totals["items"], totals["orders_shipped"]]
+    if [int(value) for value in facts] != wanted or [int(value) for value in daily] != [totals["orders_placed"], totals["revenue_cents"]]:
+        raise SystemExit(f"WRONG RESULT: fact_orders {facts}, wanted {wanted}; daily_revenue {daily}, wanted {totals['orders_placed']}, {totals['revenue_cents']}")
+
+
+def run(binary, kafka, postgres_url, topic, totals, options, directory, guarded):
+    name = "bench" + secrets.token_hex(4)
+    database = Database(postgres_url, name)
+    env = {"KAFKA_BROKERS": kafka.brokers, "POSTGRES_URL": database.url}
+    arguments = ("--lanes", str(options.lanes)) if options.lanes != 1 else ()
+    worker = Worker(binary, write_projection(directory, name, topic, guarded), directory / f"{name}.log", env, arguments)
+    progress = Progress(database.url, name)
+    try:
+        start = time.monotonic()
+        worker.start()
+        first = first_position = None
+        while True:
+            position, now = progress.position(), time.monotonic()
+            if first is None and position > 0:
+                first, first_position = now, position
+            if position >= options.events:
+                break
+            if now - start > CATCH_UP_TIMEOUT_S or not worker.running:
+                raise SystemExit(f"{position} of {options.events} records after {now - start:.0f} s\n{worker.log_tail()}")
+            time.sleep(POLL_INTERVAL_S)
+        cpu = cpu_seconds(worker.pid)
+        out = {
+            "events_per_s": options.events / (now - start),
+            "events_per_s_after_first_commit": (options.events - first_position) / max(now - first, 1e-9),
+            "start_to_first_commit_s": first - start,
+            "worker_cpu_s_per_million_events": cpu * 1e6 / options.events,
+            "peak_rss_mb": peak_rss_bytes(worker.pid) / 1e6,
+        }
+        check(database, totals)
+        if options.idle_s > 0:
+            time.sleep(1.5)  # the last checkpoints, the group's offsets
+            before, began = cpu_seconds(worker.pid), time.monotonic()
+            time.sleep(options.idle_s)
+            out["idle_cpu_percent"] = 100 * (cpu_seconds(worker.pid) - before) / (time.monotonic() - began)
+        if worker.stop() != 0:
+            raise SystemExit(f"the worker's exit code is not 0\n{worker.log_tail()}")
+        return out
+    finally:
+        worker.kill()
+        progress.close()
+        database.drop()
+
+
+def limit_program(postgres_url, events):
+    """What PostgreSQL takes from a bare program; see bench/limits."""
+    for place in (ROOT / "build" / "bench" / "postgres_limit", ROOT / "build" / "bench" / "limits" / "postgres_limit"):
+        if place.exists():
+            database = Database(postgres_url, "limit" + secrets.token_hex(4))
+            try:
+                done = subprocess.run([str(place), database.url, str(events)], capture_output=True, text=True, timeout=600, check=False)
+                return done.stdout.strip() if done.returncode == 0 else f"failed: {done.stderr.strip()}"
+            finally:
+                database.drop()
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--partitions", type=int, default=8)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--lanes", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--idle-s", type=float, default=20)
+    parser.add_argument("--json", default=str(ROOT / "build" / "reports" / "bench.json"), help="file; -: standard output")
+    options = parser.parse_args()
+
+    binary = os.environ.get("FOLDLINE_BIN", str(ROOT / "build" / "foldline"))
+    servers = shared_servers()
+    kafka = Kafka(servers["KAFKA_BROKERS"])
+    topic = "bench" + secrets.token_hex(4) + ".orders"
+    table = sys.stderr if options.json == "-" else sys.stdout
+    result = {"events": options.events, "partitions": options.partitions, "lanes": options.lanes, "cores": os.cpu_count(), "machine": platform.machine()}
+    with tempfile.TemporaryDirectory() as place:
+        directory = pathlib.Path(place)
+        try:
+            totals, produced_per_s = fill_topic(binary, kafka, topic, options, directory)
+            result["generated_per_s"] = produced_per_s
+            print(f"{options.events} records in {topic}, {produced_per_s:,.0f}/s", file=table, flush=True)
+            for label, guarded in (("newest_by", True), ("plain", False)):
+                runs = []
+                for number in range(options.runs):
+                    # Idle CPU takes long and does not depend on the run: once.
+                    idle_s = options.idle_s if number == 0 else 0
+                    one = run(binary, kafka, servers["POSTGRES_URL"], topic, totals, argparse.Namespace(**{**vars(options), "idle_s": idle_s}), directory, guarded)
+                    print(f"  {label} run {number + 1}: {one['events_per_s']:,.0f} events/s", file=table, flush=True)
+                    runs.append(one)
+                result[label] = {name: statistics.median(one[name] for one in runs if name in one) for name in runs[0]}
+        finally:
+            kafka.delete_topics_starting_with(topic)
+    result["postgres_limit"] = limit_program(servers["POSTGRES_URL"], options.events)
+    print_table(result, table)
+    if options.json == "-":
+        print(json.dumps(result, indent=2))
+    else:
+        pathlib.Path(options.json).parent.mkdir(parents=True, exist_ok=True)
+        pathlib.Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
+
+
+def print_table(result, out):
+    rows = [
+        ("catch-up, events/s", "events_per_s", "{:,.0f}"),
+        ("  after the first commit, events/s", "events_per_s_after_first_commit", "{:,.0f}"),
+        ("start to first commit, s", "start_to_first_commit_s", "{:.2f}"),
+        ("worker CPU, s per million events", "worker_cpu_s_per_million_events", "{:.2f}"),
+        ("worker peak memory, MB", "peak_rss_mb", "{:.0f}"),
+        ("worker CPU while idle, %", "idle_cpu_percent", "{:.2f}"),
+    ]
+    print(f"\n{'one worker, medians':<38}{'newest_by: time':>18}{'plain':>14}", file=out)
+    for title, name, form in rows:
+        cells = [form.format(result[label][name]) if name in result[label] else "-" for label in ("newest_by", "plain")]
+        print(f"{title:<38}{cells[0]:>18}{cells[1]:>14}", file=out)
+    print(f"\nPostgreSQL's limit (bench/limits/postgres_limit): {result['postgres_limit'] or 'not built'}", file=out)
+
+
+if __name__ == "__main__":
+    main()
