@@ -20,7 +20,8 @@ kafka_fetch() {
   mkdir -p "$cache"
   new=$(mktemp -d "$cache/.kafka.XXXXXX") || return 1
   log=$new.log
-  if ! mvn -B -q -f "$here/servers/kafka/pom.xml" -Dkafka.version="$kafka_version" dependency:copy-dependencies -DincludeScope=runtime \
+  if ! mvn -B -q -f "$here/servers/kafka/pom.xml" -Dkafka.version="$kafka_version" \
+    org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies -DincludeScope=runtime \
     -DoutputDirectory="$new" >"$log" 2>&1 </dev/null; then
     tail -n 30 "$log" >&2
     rm -rf "$new" "$log"
