@@ -37,7 +37,12 @@ template <class T>
 using Checked = tl::expected<T, Problem>;
 
 // Where in a record a path starts. `attribute`: one of AttributeSlot, its number in Path::attribute and no keys.
-enum class Root : std::uint8_t { value, key, headers, attribute };
+enum class Root : std::uint8_t {
+  value,
+  key,
+  headers,
+  attribute
+};
 
 struct Path {
   Root root = Root::value;
@@ -60,7 +65,21 @@ class PathSet {
 };
 
 enum class ExprKind : std::uint8_t {
-  dyn, null, boolean, integer, decimal, floating, text, bytes, timestamp, date, interval, uuid, list, map, optional
+  dyn,
+  null,
+  boolean,
+  integer,
+  decimal,
+  floating,
+  text,
+  bytes,
+  timestamp,
+  date,
+  interval,
+  uuid,
+  list,
+  map,
+  optional
 };
 
 struct ExprType {
