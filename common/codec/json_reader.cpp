@@ -149,7 +149,7 @@ bool JsonReader::Impl::read_scalar_token(std::string_view token, const JsonPlan:
   const ScalarProblem problem = read_scalar(token, value, *arena);
   if (problem == ScalarProblem::out_of_range) {
     return stop(
-        {ErrorCode::decode, "'" + std::string(name) + "': the number " + std::string(token.substr(0, 60)) + " is too large", {}, false});
+        {ErrorCode::decode, "'" + std::string(name) + "': the number " + std::string(token.substr(0, 60)) + " is out of range", {}, false});
   }
   if (problem != ScalarProblem::none) {
     const auto why = check_json(token);

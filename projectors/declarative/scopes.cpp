@@ -23,7 +23,9 @@ void bind_record(expr::Scope& scope, const config::SourceSpec& source) {
   const Path key = json_key ? Path{Root::key, {}, 0} : attribute(kSlotRecordKey);
   std::map<std::string, AstPtr> parts;
   const auto part = [&](const char* name, const Path& path, const ExprType& type) {
-    const std::string hidden = std::string("(record.") + name + ")";
+    // No text can spell this name. Without a dot, because a dot in what a message shows makes `.?` insist on what stands before it, and
+    // `record.value.?x` would read the whole record to know that there is one.
+    const std::string hidden = std::string("record ") + name;
     scope.bind_path(hidden, path, type);
     parts.emplace(name, name_node(hidden, std::string("record.") + name));
   };
