@@ -52,11 +52,10 @@ rooms: ## whether includes follow the rooms' arrows, and no file is too long
 tidy: ## clang-tidy on every source
 	@deploy/checks/tidy
 
-bench: ## the benchmarks
-	@deploy/local/install build bench
-	@cmake --preset release -DFOLDLINE_BENCH=ON >/dev/null
-	@cmake --build build -j $(JOBS)
-	@for program in build/bench/*; do [ -f "$$program" ] && [ -x "$$program" ] && "$$program" || true; done
+bench: ## the benchmarks, from Kafka to PostgreSQL
+	@deploy/local/install build servers test
+	@$(MAKE) --no-print-directory build
+	@bench/run
 
 clean: ## what the build made; servers and their data stay
 	rm -rf build build-asan build-tsan build-debug build-tidy

@@ -5,6 +5,7 @@ if(TARGET foldline)
   install(TARGETS foldline RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 install(DIRECTORY common config projectors sinks engine DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/foldline FILES_MATCHING PATTERN "*.h")
+install(FILES cmd/foldline/main.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/foldline/cmd/foldline)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/foldline)
 get_property(FOLDLINE_LIBRARIES GLOBAL PROPERTY FOLDLINE_LIBRARIES)
