@@ -1,0 +1,67 @@
+// PostgreSQL's binary formats, as COPY (FORMAT binary) and binary parameters take them: every number big-endian, every field
+// its length in 4 bytes (-1: null) and its bytes. Source of each format: the type's `..._recv` function in PostgreSQL's
+// src/backend/utils/adt, and "COPY / Binary Format" in its manual.
+//
+//   std::string out;   encode_field(out, Value::integer(7), Type{TypeKind::bigint});   // 00 00 00 08  00 .. 07
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "common/error.h"
+#include "common/type.h"
+#include "common/uuid.h"
+#include "common/value.h"
+
+namespace foldline::postgres {
+
+// PostgreSQL counts microseconds and days from 2000-01-01.
+inline constexpr std::int64_t kPostgresEpochUs = 946'684'800'000'000;
+inline constexpr std::int64_t kPostgresEpochDays = 10'957;
+
+template <class T>
+T to_big_endian(T value) {
+  if constexpr (std::endian::native == std::endian::big || sizeof(T) == 1) {
+    return value;
+  } else if constexpr (sizeof(T) == 2) {
+    return static_cast<T>(__builtin_bswap16(static_cast<std::uint16_t>(value)));
+  } else if constexpr (sizeof(T) == 4) {
+    return static_cast<T>(__builtin_bswap32(static_cast<std::uint32_t>(value)));
+  } else {
+    return static_cast<T>(__builtin_bswap64(static_cast<std::uint64_t>(value)));
+  }
+}
+
+template <class T>
+void put(std::string& out, T value) {
+  const T big = to_big_endian(value);
+  char bytes[sizeof(T)];
+  std::memcpy(bytes, &big, sizeof big);
+  out.append(bytes, sizeof bytes);
+}
+
+template <class T>
+T get(const char* bytes) {
+  T value;
+  std::memcpy(&value, bytes, sizeof value);
+  return to_big_endian(value);
+}
+
+inline void put_null(std::string& out) { put<std::int32_t>(out, -1); }
+inline void put_bytes(std::string& out, std::string_view bytes) {
+  put<std::int32_t>(out, static_cast<std::int32_t>(bytes.size()));
+  out.append(bytes);
+}
+
+// Appends one field: its length and its bytes. An error (code store_rejected) when the value can't stand in a column of this type:
+// out of its range, or not of its kind. On an error `out` may hold a part of the field.
+Result<void> encode_field(std::string& out, const Value& value, const Type& type);
+
+// Whether encode_field() would take it, and whether PostgreSQL then will, as far as that can be told from the value alone (a NUL in text,
+// \u0000 in JSON, too many digits for numeric(p,s)). For Sink::check().
+Result<void> check_value(const Value& value, const Type& type);
+
+}  // namespace foldline::postgres

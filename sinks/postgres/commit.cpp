@@ -1,0 +1,160 @@
+// commit(): encode, attempt, and conclude from how the attempt ended.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "sinks/postgres/expire.h"
+#include "sinks/postgres/sink.h"
+
+namespace foldline::postgres {
+
+namespace {
+
+std::vector<const TopicPartition*> places(const CommitBatch& batch) {
+  std::vector<const TopicPartition*> out;
+  for (const PartitionCommit& partition : batch.partitions) out.push_back(partition.topic_partition);
+  return out;
+}
+
+CommitResult refused(CommitStatus status, Error error) { return {status, std::move(error)}; }
+
+// G5: all checkpoints of a batch are moved by one transaction, so they tell the same story; but a stored batch ID counts only when all do.
+bool is_stored(const CommitBatch& batch, const std::vector<StoredRow>& rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Checkpoint& stored = rows[i].checkpoint;
+    if (!rows[i].has_offset || stored.batch_id != batch.batch_id || stored.owner != batch.owner ||
+        stored.next_offset != batch.partitions[i].after.next_offset) {
+      return false;
+    }
+  }
+  return !rows.empty();
+}
+
+bool is_as_expected(const CommitBatch& batch, const std::vector<StoredRow>& rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const PartitionCommit& wanted = batch.partitions[i];
+    if (!rows[i].exists || rows[i].checkpoint.owner != batch.owner || rows[i].has_offset == wanted.expected_missing) return false;
+    if (rows[i].has_offset && rows[i].checkpoint.next_offset != wanted.expected_offset) return false;
+  }
+  return true;
+}
+
+Error fenced_error(const CommitBatch& batch, const std::vector<StoredRow>& rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const PartitionCommit& wanted = batch.partitions[i];
+    const std::string name = wanted.topic_partition->to_string();
+    if (!rows[i].exists) return {ErrorCode::fenced, fmt::format("the checkpoint of {} is gone", name), "the lane opens it again", false};
+    const Checkpoint& stored = rows[i].checkpoint;
+    if (stored.owner != batch.owner) {
+      return {ErrorCode::fenced,
+              fmt::format("the checkpoint of {} belongs to {}, not to {}", name, stored.owner.to_string(), batch.owner.to_string()),
+              "another worker has taken the partition over; nothing of this batch was written", false};
+    }
+    if (rows[i].has_offset == wanted.expected_missing || (rows[i].has_offset && stored.next_offset != wanted.expected_offset)) {
+      const std::string found = rows[i].has_offset ? fmt::format("at {}", stored.next_offset) : "missing";
+      const std::string expected = wanted.expected_missing ? "missing" : fmt::format("at {}", wanted.expected_offset);
+      return {ErrorCode::fenced, fmt::format("the checkpoint of {} is {}, not {}", name, found, expected),
+              "the store went back or on without this lane, which reloads; nothing of this batch was written", false};
+    }
+  }
+  return {ErrorCode::fenced, "a checkpoint changed while the batch was being committed", "the lane reloads", false};
+}
+
+}  // namespace
+
+CommitResult PostgresSink::commit(const CommitBatch& batch) {
+  // Nothing has left this process yet: a crash while encoding leaves nothing. What can't be encoded is refused without a round trip.
+  if (auto ok = stage(batch); !ok) return refused(CommitStatus::rejected, ok.error());
+
+  for (int attempt_number = 1;; ++attempt_number) {
+    auto connected = session();
+    if (!connected) return refused(CommitStatus::retry, connected.error());
+    const auto now = std::chrono::steady_clock::now();
+    const bool expire = now >= next_expiry_;
+    Transaction transaction(store_->id, store_->layouts, **connected, batch, std::span(staged_).first(staged_count_), ++batch_number_,
+                            expire);
+    const Attempt attempt = transaction.run();
+    if (attempt.end == End::committed && expire) next_expiry_ = attempt.more_to_expire ? now : now + kExpireEvery;
+    if (auto result = conclude(attempt, batch, attempt_number == kCommitAttempts)) return std::move(*result);
+  }
+}
+
+// Nothing: attempt the same batch again.
+std::optional<CommitResult> PostgresSink::conclude(const Attempt& attempt, const CommitBatch& batch, bool last) {
+  std::optional<CommitResult> out;
+  switch (attempt.end) {
+    case End::committed: return CommitResult{CommitStatus::committed, {}};
+    case End::compare_failed: return compare_failed(batch);
+    case End::refused: {
+      if (attempt.lock_timeout_on_checkpoints) end_backends(batch);
+      Verdict verdict = judge(attempt.failure, attempt.doing, attempt.rows_at_fault);
+      return refused(verdict.status, std::move(verdict.error));
+    }
+    case End::lost_before: break;  // often a connection that died while no batch flowed: the next one may be fine
+    case End::unknown: out = resolve_unknown(attempt, batch); break;
+  }
+  if (!out && last) out = refused(CommitStatus::retry, error_of(attempt.failure, attempt.doing));
+  return out;
+}
+
+// The compare failed and nothing was written. Either the partitions are another worker's, or the store went back (G3), or this very batch
+// was committed by an attempt whose answer never arrived (G5): the engine tries a batch again under its old batch ID.
+CommitResult PostgresSink::compare_failed(const CommitBatch& batch) {
+  auto connected = session();
+  if (!connected) return refused(CommitStatus::retry, connected.error());
+  const auto stored = read_checkpoints((*connected)->connection, store_->id, places(batch), false);
+  if (!stored) return refused(CommitStatus::retry, error_of(stored.error(), "reading the checkpoints"));
+  if (is_stored(batch, *stored)) return {CommitStatus::committed, {}};
+  return refused(CommitStatus::fenced, fenced_error(batch, *stored));
+}
+
+// G5. The connection was lost when the COMMIT may have been on its way. Ask the store, and ask under a lock: FOR UPDATE waits until the old
+// backend has ended its transaction one way or the other. (One that had not locked the checkpoints yet loses them to us, and its own
+// compare then fails.) A crash here changes nothing: the next owner asks the same question by its compare.
+std::optional<CommitResult> PostgresSink::resolve_unknown(const Attempt& attempt, const CommitBatch& batch) {
+  auto connected = session();
+  if (!connected) return refused(CommitStatus::retry, connected.error());  // the same batch comes again, and its compare tells
+  Connection& connection = (*connected)->connection;
+  const auto settle = [&]() -> Answer<std::vector<StoredRow>> {
+    if (auto ok = connection.exec("BEGIN ISOLATION LEVEL READ COMMITTED"); !ok) return tl::unexpected(ok.error());
+    auto rows = read_checkpoints(connection, store_->id, places(batch), true);
+    static_cast<void>(connection.exec("ROLLBACK"));  // only read; a lost connection rolls back too
+    return rows;
+  };
+  const auto stored = settle();
+  if (!stored) {
+    if (stored.error().sqlstate == "55P03") end_backends(batch);
+    return refused(CommitStatus::retry, error_of(stored.error(), "asking whether the last batch was committed"));
+  }
+  if (is_stored(batch, *stored)) {
+    spdlog::info("postgres: the connection was lost around COMMIT ({}); the batch was committed", attempt.failure.message);
+    return CommitResult{CommitStatus::committed, {}};
+  }
+  if (is_as_expected(batch, *stored)) return std::nullopt;  // it was not: run it again
+  return refused(CommitStatus::fenced, fenced_error(batch, *stored));
+}
+
+// G18, against ourselves: the checkpoints that we own are locked by a connection of ours that we have lost but the server has not noticed.
+void PostgresSink::end_backends(const CommitBatch& batch) {
+  if (!session_ || session_->connection.is_broken()) return;
+  const auto ended = end_recorded_backends(session_->connection, store_->id, places(batch), &batch.owner);
+  if (ended && *ended > 0) spdlog::warn("postgres: ended {} lost backend(s) of this worker that still held its checkpoints", *ended);
+  if (!ended) spdlog::warn("postgres: can't end the lost backend that holds this worker's checkpoints: {}", ended.error().message);
+}
+
+Result<void> PostgresSink::stage(const CommitBatch& batch) {
+  if (batch.partitions.empty()) return fail(ErrorCode::internal, "a batch without partitions can't be fenced");
+  staged_count_ = 0;
+  stagers_.resize(store_->layouts.size());
+  staged_.resize(store_->layouts.size());
+  for (const ViewRows& rows : batch.views) {
+    if (rows.rows.empty()) continue;
+    if (rows.view >= store_->layouts.size() || staged_count_ == staged_.size()) {
+      return fail(ErrorCode::internal, fmt::format("a batch names view {} of {}, or one twice", rows.view, store_->layouts.size()));
+    }
+    if (auto ok = stagers_[rows.view].stage(store_->layouts[rows.view], rows.rows, staged_[staged_count_]); !ok) return ok;
+    ++staged_count_;
+  }
+  return {};
+}
+
+}  // namespace foldline::postgres

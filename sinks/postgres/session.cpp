@@ -1,0 +1,66 @@
+#include "sinks/postgres/session.h"
+
+#include <fmt/format.h>
+
+#include "sinks/postgres/statements.h"
+
+namespace foldline::postgres {
+
+Statement& StatementCache::get(const std::string& key, const std::string& sql, std::uint64_t batch) {
+  const auto found = by_key_.find(key);
+  if (found != by_key_.end()) {
+    statements_.splice(statements_.end(), statements_, found->second);
+    found->second->last_batch = batch;
+    return *found->second;
+  }
+  statements_.push_back(Statement{key, fmt::format("foldline_{}", next_number_++), sql, false, batch});
+  by_key_[key] = std::prev(statements_.end());
+  return statements_.back();
+}
+
+std::vector<Statement*> StatementCache::rows(const ViewLayout& layout, const std::string& signature, std::uint64_t batch) {
+  const std::string key = fmt::format("rows {} ", layout.view) + signature;
+  std::vector<Statement*> out;
+  if (by_key_.contains(key)) {
+    out.push_back(&get(key, {}, batch));
+    if (by_key_.contains(key + "+")) out.push_back(&get(key + "+", {}, batch));
+    return out;
+  }
+  const std::vector<std::string> texts = rows_statements(layout, shape_of(layout, signature));
+  for (std::size_t i = 0; i < texts.size(); ++i) out.push_back(&get(i == 0 ? key : key + "+", texts[i], batch));
+  return out;
+}
+
+std::vector<std::string> StatementCache::evict(std::uint64_t batch) {
+  std::vector<std::string> out;
+  for (auto it = statements_.begin(); it != statements_.end() && statements_.size() > kMaxPrepared;) {
+    if (it->last_batch == batch) break;  // everything behind it is as young
+    if (it->prepared) out.push_back(it->name);
+    by_key_.erase(it->key);
+    it = statements_.erase(it);
+  }
+  return out;
+}
+
+Result<Session> Session::open(const ConnectOptions& options) {
+  auto connection = Connection::open(options);
+  if (!connection) return fail(connection.error());
+  auto rows = connection->query(
+      "SELECT pid, (extract(epoch FROM backend_start) * 1000000)::int8 FROM pg_stat_activity WHERE pid = pg_backend_pid()", Params{});
+  if (!rows) return fail(error_of(rows.error(), "asking for this connection's backend"));
+  Session out{std::move(*connection), 0, 0, {}, {}};
+  if (rows->size() == 1) {
+    out.backend_pid = rows->int32(0, 0);
+    out.backend_start_us = rows->int64(0, 1);
+  }
+  return out;
+}
+
+Answer<void> Session::ensure_staging(const ViewLayout& layout) {
+  if (staged_views.contains(layout.view)) return {};
+  if (auto ok = connection.exec(layout.create_staging); !ok) return ok;
+  staged_views.insert(layout.view);
+  return {};
+}
+
+}  // namespace foldline::postgres

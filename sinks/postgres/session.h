@@ -1,0 +1,66 @@
+// A connection with what it holds on the server: staging tables and prepared statements. Both die with it, so a new connection
+// means a new Session.
+//
+//   Result<Session> session = Session::open(options);
+//   session->connection.query(...);
+//
+// Not thread-safe: one lane's.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "sinks/postgres/connection.h"
+#include "sinks/postgres/layout.h"
+#include "sinks/postgres/shape.h"
+
+namespace foldline::postgres {
+
+// A connection keeps at most this many prepared statements; the longest unused go first. (One batch may need more, for its own time.)
+inline constexpr std::size_t kMaxPrepared = 256;
+
+// One prepared statement. `prepared` turns true when the server has answered the Parse.
+struct Statement {
+  std::string key;
+  std::string name;
+  std::string sql;
+  bool prepared = false;
+  std::uint64_t last_batch = 0;
+};
+
+class StatementCache {
+ public:
+  // The statement of this key, made of `sql` when it is new.
+  Statement& get(const std::string& key, const std::string& sql, std::uint64_t batch);
+  // The statements that write rows of this shape; their text is built once.
+  std::vector<Statement*> rows(const ViewLayout& layout, const std::string& signature, std::uint64_t batch);
+  // Takes out what is over the limit and not used by `batch`: the names to DEALLOCATE.
+  std::vector<std::string> evict(std::uint64_t batch);
+  [[nodiscard]] std::size_t size() const { return statements_.size(); }
+
+ private:
+  std::list<Statement> statements_;  // the longest unused first
+  std::unordered_map<std::string, std::list<Statement>::iterator> by_key_;
+  std::uint64_t next_number_ = 0;
+};
+
+struct Session {
+  static Result<Session> open(const ConnectOptions& options);
+
+  // Creates the staging tables that are missing; outside of any transaction.
+  Answer<void> ensure_staging(const ViewLayout& layout);
+
+  Connection connection;
+  std::int32_t backend_pid = 0;
+  std::int64_t backend_start_us = 0;  // with the pid it names this backend for ever (G18)
+  StatementCache statements;
+  std::set<std::uint32_t> staged_views;
+};
+
+}  // namespace foldline::postgres

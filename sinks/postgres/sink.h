@@ -1,0 +1,74 @@
+// The PostgreSQL sink: see sinks/sink.h for the contract, transaction.h for the commit, and docs of the files named there.
+//
+//   PostgresSink sink(store);
+//   auto opened = sink.open({partitions, owner});   CommitResult r = sink.commit(batch);
+//
+// One connection, made when first needed and again after it was lost. One thread at a time, but for check().
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "sinks/postgres/checkpoints.h"
+#include "sinks/postgres/session.h"
+#include "sinks/postgres/staging.h"
+#include "sinks/postgres/transaction.h"
+#include "sinks/sink.h"
+
+namespace foldline::postgres {
+
+// A B-tree entry holds at most 2,704 bytes (PostgreSQL, nbtree: a third of a page); the key's columns must fit with their headers.
+inline constexpr std::size_t kMaxKeyBytes = 2'000;
+// How often open() waits kOwnershipLockTimeoutMs for a lock, ends the backend that held it, and tries again (G18).
+inline constexpr int kOwnershipAttempts = 4;
+inline constexpr int kOwnershipLockTimeoutMs = 2'000;
+// A batch is tried again at once after a lost connection, once each for "stale connection" and "nothing was committed" (G5).
+inline constexpr int kCommitAttempts = 3;
+
+// What all sinks of a store share; immutable.
+struct StoreShared {
+  ProjectionId id;
+  std::vector<ViewLayout> layouts;  // by view
+  ConnectOptions connect;
+  int ownership_lock_timeout_ms = kOwnershipLockTimeoutMs;
+};
+
+class PostgresSink final : public Sink {
+ public:
+  explicit PostgresSink(std::shared_ptr<const StoreShared> store) : store_(std::move(store)) {}
+
+  Result<std::vector<OpenedPartition>> open(const OpenRequest& request) override;
+  CommitResult commit(const CommitBatch& batch) override;
+  Result<std::vector<OpenedPartition>> reload(std::span<const TopicPartition> partitions) override;
+  [[nodiscard]] Result<void> check(const ViewSchema& view, const Change& change) const override;
+
+ private:
+  Result<Session*> session();
+
+  // ownership.cpp
+  Answer<std::vector<OpenedPartition>> take_ownership(Session& session, const OpenRequest& request);
+
+  // commit.cpp
+  Result<void> stage(const CommitBatch& batch);
+  std::optional<CommitResult> conclude(const Attempt& attempt, const CommitBatch& batch, bool last);
+  CommitResult compare_failed(const CommitBatch& batch);
+  std::optional<CommitResult> resolve_unknown(const Attempt& attempt, const CommitBatch& batch);
+  void end_backends(const CommitBatch& batch);
+
+  std::shared_ptr<const StoreShared> store_;
+  std::optional<Session> session_;
+  std::vector<Stager> stagers_;  // one a view of the batch: they keep their buffers
+  std::vector<StagedView> staged_;
+  std::size_t staged_count_ = 0;
+  std::uint64_t batch_number_ = 0;
+  std::chrono::steady_clock::time_point next_expiry_;
+};
+
+// G18: ends exactly the backends that these checkpoints name, by pid and start time, when they still run and `owner` (if given) is
+// theirs. Never this connection's own. Answers how many.
+Answer<int> end_recorded_backends(Connection& connection, const ProjectionId& id, std::span<const TopicPartition* const> partitions,
+                                  const Uuid* owner);
+
+}  // namespace foldline::postgres

@@ -1,0 +1,51 @@
+#include "sinks/registry.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "sinks/memory/memory_store.h"
+#include "sinks/postgres/store.h"
+
+namespace foldline {
+
+namespace {
+
+using Opened = Result<std::unique_ptr<Store>>;
+
+Opened open_postgres(const config::StoreSpec& spec, const StoreContext& context) {
+  postgres::StoreOptions options;
+  options.url = spec.url;
+  if (!spec.schema.empty()) options.schema = spec.schema;
+  auto store = postgres::PostgresStore::make(options, context.id, context.views);
+  if (!store) return fail(store.error());
+  return std::move(*store);
+}
+
+Opened open_memory(const config::StoreSpec& /*spec*/, const StoreContext& context) {
+  return std::make_unique<memory::MemoryStore>(context.views);
+}
+
+struct Kind {
+  std::string_view name;
+  Opened (*open)(const config::StoreSpec& spec, const StoreContext& context);
+};
+
+constexpr std::array kKinds = {
+    Kind{"postgres", open_postgres},
+    Kind{"memory", open_memory},
+};
+
+}  // namespace
+
+Opened open_store(const config::StoreSpec& spec, const StoreContext& context) {
+  for (const Kind& kind : kKinds) {
+    if (kind.name == spec.kind) return kind.open(spec, context);
+  }
+  return fail(ErrorCode::config, fmt::format("there is no store `{}` in this build", spec.kind),
+              fmt::format("use one of: {}", store_kinds()));
+}
+
+std::string_view store_kinds() { return "postgres, memory"; }
+
+}  // namespace foldline
