@@ -26,20 +26,20 @@ Opened open_memory(const config::StoreSpec& /*spec*/, const StoreContext& contex
   return std::make_unique<memory::MemoryStore>(context.views);
 }
 
-struct Kind {
+struct StoreKind {
   std::string_view name;
   Opened (*open)(const config::StoreSpec& spec, const StoreContext& context);
 };
 
 constexpr std::array kKinds = {
-    Kind{"postgres", open_postgres},
-    Kind{"memory", open_memory},
+    StoreKind{"postgres", open_postgres},
+    StoreKind{"memory", open_memory},
 };
 
 }  // namespace
 
 Opened open_store(const config::StoreSpec& spec, const StoreContext& context) {
-  for (const Kind& kind : kKinds) {
+  for (const StoreKind& kind : kKinds) {
     if (kind.name == spec.kind) return kind.open(spec, context);
   }
   return fail(ErrorCode::config, fmt::format("there is no store `{}` in this build", spec.kind),
