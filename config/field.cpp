@@ -28,7 +28,7 @@ void load_type(Reader& reader, const YamlNode& node, TypeDraft& out) {
   ++out.said;
   const auto text = reader.text(node, "type");
   const TypeText type = text ? parse_type(*text) : TypeText{};
-  if (text && !type.type) reader.error(node.at, type.message, type.hint);
+  if (text && !type.type) reader.error(node.at, *text == node.text ? type.message : Reader::shown(node) + " is no type", type.hint);
   out.type = type.type;
   out.failed = out.failed || !type.type;
 }

@@ -88,11 +88,12 @@ std::optional<std::string> Reader::text(const YamlNode& node, std::string_view w
   return std::move(expanded.text);
 }
 
-std::optional<Secret> Reader::secret(const YamlNode& node, std::string_view what) {
+std::optional<Secret> Reader::secret(const YamlNode& node, std::string_view what, bool whole) {
   if (node.is_scalar() && !node.bad) {
     const bool only_variable =
         node.text.rfind("${", 0) == 0 && node.text.find('}') == node.text.size() - 1 && node.text.find(":-") == std::string::npos;
-    if (!only_variable) diagnostics_.hide(node.text_at, node.text.size(), node.last_line);
+    const bool known_form = node.text.find("://") != std::string::npos || node.text.find("password=") != std::string::npos;
+    if (!only_variable && (whole || !known_form)) diagnostics_.hide(node.text_at, node.text.size(), node.last_line);
   }
   std::optional<std::string> value = text(node, what);
   if (!value) return std::nullopt;

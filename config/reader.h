@@ -34,8 +34,9 @@ class Reader {
   bool expect_map(const YamlNode& node, std::string_view what);
   // A scalar's text with its variables put in.
   std::optional<std::string> text(const YamlNode& node, std::string_view what);
-  // The same, and what literal text of it stands in the file is hidden from quoted lines.
-  std::optional<Secret> secret(const YamlNode& node, std::string_view what);
+  // The same, and what literal text of it stands in the file is hidden from quoted lines: all of it, or, unless `whole`, only the
+  // password where it is the address of a server.
+  std::optional<Secret> secret(const YamlNode& node, std::string_view what, bool whole);
   std::optional<std::int64_t> integer(const YamlNode& node, std::string_view what, std::int64_t least, std::int64_t most);
   std::optional<double> number(const YamlNode& node, std::string_view what);
   std::optional<bool> boolean(const YamlNode& node, std::string_view what);

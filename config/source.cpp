@@ -145,7 +145,7 @@ void check_shape_type(Reader& reader, const YamlNode& node) {
   const auto text = reader.text(node, "a type");
   if (!text) return;
   const TypeText type = parse_type(*text, true);
-  if (!type.type) reader.error(node.at, type.message, type.hint);
+  if (!type.type) reader.error(node.at, *text == node.text ? type.message : Reader::shown(node) + " is no type", type.hint);
 }
 
 void check_shape(Reader& reader, const YamlNode& node) {

@@ -17,7 +17,7 @@ struct PostgresDraft {
 };
 
 void load_url(Reader& reader, const YamlNode& node, PostgresDraft& out) {
-  const auto url = reader.secret(node, "url");
+  const auto url = reader.secret(node, "url", false);
   if (!url) return;
   if (url->empty()) {
     reader.error(node.at, "`url` is empty", "write postgres://user@host:5432/database, the password by \"${VAR}\"");
@@ -104,7 +104,7 @@ void load_options(Reader& reader, const YamlNode& node, KafkaSpec& out) {
       reader.error(entry.key.at, Reader::shown(entry.key) + " is set by Foldline itself", "remove it: " + std::string(own->second));
       continue;
     }
-    if (auto value = reader.secret(entry.value, entry.key.text)) out.options.emplace_back(entry.key.text, std::move(*value));
+    if (auto value = reader.secret(entry.value, entry.key.text, true)) out.options.emplace_back(entry.key.text, std::move(*value));
   }
 }
 

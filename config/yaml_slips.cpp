@@ -25,6 +25,8 @@ bool indents_with_tab(std::string_view line) {
   return false;
 }
 
+std::size_t indentation(std::string_view line) { return std::min(line.find_first_not_of(' '), line.size()); }
+
 // The last character before `column` that is no blank, and its column.
 std::pair<char, int> before(std::string_view line, int column) {
   for (int c = std::min(column - 1, static_cast<int>(line.size())); c >= 1; --c) {
@@ -152,14 +154,16 @@ YamlProblem explain_syntax_error(const std::vector<std::string_view>& lines, int
     const auto tab = static_cast<int>(line_at(lines, row).find('\t')) + 1;
     return {row, tab, "a tab can't indent YAML", "indent with spaces"};
   }
-  if (is_marker(char_at(text, column))) return starts_with_marker(text, line, column);
+  if (is_marker(char_at(text, column)) && value_start(text, column) == column) return starts_with_marker(text, line, column);
   if (const int start = value_start(text, column);
       is_marker(char_at(text, start)) && parser_message.find("map value") == std::string::npos) {
     return starts_with_marker(text, line, start);
   }
   if (open) {
-    if (auto problem = explain_in_brackets(text, line, column)) return *problem;
-    if (open->line == line) {
+    // A line that is indented like the one with the bracket, or less, was not meant to stand in it.
+    const bool inside = line == open->line || indentation(text) > indentation(line_at(lines, open->line));
+    if (inside) {
+      if (auto problem = explain_in_brackets(text, line, column)) return *problem;
       if (auto problem = explain_text_after_value(text, line, column)) return *problem;
     }
     const char closing = open->bracket == '{' ? '}' : ']';
