@@ -25,13 +25,13 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 std::optional<std::string> nearest(std::string_view name, const std::vector<std::string>& candidates) {
   if (name.empty() || name.size() > kMaxNameBytes) return std::nullopt;
-  const std::size_t allowed = std::max<std::size_t>(1, name.size() / 3);
   std::optional<std::string> best;
-  std::size_t best_distance = allowed + 1;
+  std::size_t best_distance = kMaxNameBytes;
   for (const std::string& candidate : candidates) {
     if (candidate.size() > kMaxNameBytes) continue;
+    const std::size_t allowed = std::max<std::size_t>(1, std::max(name.size(), candidate.size()) / 3);
     const std::size_t d = distance(name, candidate);
-    if (d >= best_distance || d >= candidate.size()) continue;
+    if (d > allowed || d >= best_distance || d >= candidate.size()) continue;
     best = candidate;
     best_distance = d;
   }
