@@ -3,10 +3,10 @@
 #include <cctype>
 #include <string>
 
+#include "common/expr/expr.h"
 #include "common/time.h"
 #include "config/levels.h"
 #include "config/limits.h"
-#include "config/nearest.h"
 
 namespace foldline::config {
 namespace {
@@ -61,7 +61,7 @@ const YamlNode* look_up(Reader& reader, const YamlNode& node, const SharedFile& 
   const std::vector<std::string> names = shared.names(section);
   std::string known;
   for (const std::string& entry : names) known += (known.empty() ? "" : ", ") + entry;
-  const auto near = nearest(*name, names);
+  const auto near = expr::did_you_mean(*name, names);
   const std::string listed = known.empty() ? "it holds none; write it out here: " + std::string(example) : "it holds " + known;
   reader.error(node.at, wanted + " in " + shared.path, near ? "did you mean `" + *near + "`?" : listed);
   return nullptr;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "config/nearest.h"
+#include "common/expr/expr.h"
 
 namespace foldline::config {
 namespace {
@@ -29,7 +29,7 @@ std::vector<int> match_entries(Reader& reader, const YamlNode& node, const Level
                                     [&](const PropertyInfo& info) { return info.name == entry.key.text; });
     out.push_back(-1);
     if (found == level.properties.end()) {
-      const auto near = nearest(entry.key.text, built);
+      const auto near = expr::did_you_mean(entry.key.text, built);
       reader.error(entry.key.at, "unknown key " + shown(entry.key.text) + " in " + std::string(level.info.name),
                    near ? "did you mean `" + *near + "`?" : "the keys here are " + list_of(built));
       continue;
@@ -66,7 +66,7 @@ std::optional<std::size_t> read_choice(Reader& reader, const YamlNode& node, std
     reader.error(node.at, refusal(std::string(what) + ": " + *word), std::string(choices[i].refused));
     return std::nullopt;
   }
-  const auto near = nearest(*word, built);
+  const auto near = expr::did_you_mean(*word, built);
   reader.error(node.at, Reader::shown(node) + " is no value of `" + std::string(what) + "`",
                near ? "did you mean `" + *near + "`?" : "it takes " + list_of(built));
   return std::nullopt;

@@ -5,7 +5,6 @@
 
 #include "config/levels.h"
 #include "config/limits.h"
-#include "config/nearest.h"
 
 namespace foldline::config {
 namespace {

@@ -6,8 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include "common/expr/expr.h"
 #include "config/limits.h"
-#include "config/nearest.h"
 
 namespace foldline::config {
 namespace {
@@ -97,7 +97,7 @@ TypeText unknown_type(std::string_view name) {
   }
   std::vector<std::string> names;
   for (const auto& [scalar, kind] : kScalars) names.emplace_back(scalar);
-  const auto near = nearest(name, names);
+  const auto near = expr::did_you_mean(name, names);
   return wrong("unknown type `" + std::string(name.substr(0, 60)) + "`",
                near ? "did you mean `" + *near + "`?"
                     : "the types are bool, int, bigint, numeric, numeric(p,s), double, text, keyword, uuid, "
