@@ -281,41 +281,6 @@ void append_json(std::string& out, const Value& v) {
   }
 }
 
-std::optional<std::size_t> count_json_elements(std::string_view text) {
-  std::size_t i = 0;
-  const auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
-  while (i < text.size() && is_space(text[i])) ++i;
-  if (i >= text.size() || (text[i] != '[' && text[i] != '{')) return std::nullopt;
-  std::size_t depth = 0;
-  std::size_t commas = 0;
-  bool empty = true;
-  for (; i < text.size(); ++i) {
-    switch (text[i]) {
-      case '"':
-        empty = false;
-        for (++i; i < text.size() && text[i] != '"'; ++i) {
-          if (text[i] == '\\') ++i;
-        }
-        break;
-      case '[':
-      case '{':
-        if (depth != 0) empty = false;
-        ++depth;
-        break;
-      case ']':
-      case '}':
-        if (--depth == 0) return empty ? 0 : commas + 1;
-        break;
-      case ',':
-        if (depth == 1) ++commas;
-        break;
-      default:
-        if (empty && !is_space(text[i])) empty = false;
-    }
-  }
-  return std::nullopt;
-}
-
 std::string base64(std::string_view bytes) {
   static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;

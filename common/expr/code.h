@@ -77,6 +77,7 @@ struct Program::Code {
   std::optional<foldline::Type> expected;
   bool want_bool = false;
   bool reads_record = false;       // false: a constant
+  bool has_locals = false;
   std::uint32_t slots_needed = 0;  // that a frame must have
   std::uint32_t root = kNone;
   std::optional<std::uint32_t> bare_slot;

@@ -226,6 +226,7 @@ bool Compiler::enter_local(const Ast& variable, ExprType type, std::uint32_t& nu
   if (variable.kind != AstKind::name) return fail(variable, fmt::format("{} must be a name for the element", variable.words()));
   if (locals_.size() >= kMaxLocals) return fail(variable, fmt::format("more than {} loops in one another", kMaxLocals));
   number = static_cast<std::uint32_t>(locals_.size());
+  code_->has_locals = true;
   locals_.push_back({variable.name, std::move(type), number});
   return true;
 }

@@ -1,6 +1,7 @@
 #include "common/expr/evaluator.h"
 
 #include <fmt/format.h>
+#include <array>
 
 #include "common/expr/operators.h"
 

@@ -1,7 +1,6 @@
 // Runs a program: one evaluator per eval(), on the stack.
 #pragma once
 
-#include <array>
 #include <span>
 
 #include "common/expr/code.h"
@@ -11,7 +10,8 @@ namespace foldline::expr {
 
 class Evaluator {
  public:
-  Evaluator(const Program::Code& code, std::span<const Value> slots, Runtime& run) : code_(code), slots_(slots), run_(run) {}
+  Evaluator(const Program::Code& code, std::span<const Value> slots, Runtime& run)
+      : code_(code), slots_(slots), run_(run), locals_(code.has_locals ? run.arena.array<Value>(kMaxLocals) : nullptr) {}
 
   // false: run.error says why.
   bool eval(std::uint32_t node, Value& out);
@@ -43,7 +43,7 @@ class Evaluator {
   const Program::Code& code_;
   std::span<const Value> slots_;
   Runtime& run_;
-  std::array<Value, kMaxLocals> locals_{};
+  Value* locals_;  // the variables of macros
 };
 
 }  // namespace foldline::expr

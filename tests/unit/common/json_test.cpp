@@ -118,6 +118,17 @@ TEST_F(Json, CountsElementsWithoutBuildingThem) {
   EXPECT_EQ(count_json_elements("[1,"), std::nullopt);
 }
 
+// Counting goes by blocks of 64 bytes: every construct must also work across their border.
+TEST_F(Json, CountsAcrossBlocks) {
+  for (std::size_t before = 0; before < 130; ++before) {
+    const std::string blanks(before, ' ');
+    for (const char* rest : {R"("a,]","b")", R"("\\","\"," , "x]")", R"([1,[2]],{"a":"}"})", R"(""","\")"}) {
+      const std::string text = "[" + blanks + rest + ",0" + blanks + "]";
+      ASSERT_EQ(count_json_elements(text), parsed(text).as_list().size()) << text;
+    }
+  }
+}
+
 // A random value of up to `depth` levels, as JSON text.
 std::string random_json(std::mt19937_64& random, int depth) {
   const auto text = [&] {
