@@ -20,6 +20,7 @@ bool Compiler::name(const Ast& ast, Built& out) {
   if (!scope_->rest_is_value()) return unknown_name(ast);
   out = Built();
   out.path = {Root::value, {ast.name}};
+  out.bound_keys = 1;
   out.words = ast.name;
   return true;
 }
@@ -31,6 +32,7 @@ bool Compiler::bound(const Ast& ast, const Scope::Binding& binding, Built& out) 
       out = Built();
       out.type = binding.type;
       out.path = binding.path;
+      out.bound_keys = binding.path.keys.size();
       out.words = ast.name;
       return true;
     case Kind::ast: return inlined(ast, *binding.ast, *binding.seen, out);
@@ -111,7 +113,7 @@ bool Compiler::select_from(const Ast& ast, std::string_view field, bool optional
     return fail(ast, fmt::format("{} is {}: it has no field {}", ast.children[0]->words(), target.type.name(), field));
   }
   if (target.is_path() && target.path.root != Root::attribute) {
-    if (optional && !target.optional && target.words.find_first_of(".[") != std::string::npos) {
+    if (optional && !target.optional && target.path.keys.size() > target.bound_keys) {
       target.strict = target.path;
       target.strict_words = target.words;
     }

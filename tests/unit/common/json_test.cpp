@@ -122,7 +122,7 @@ TEST_F(Json, CountsElementsWithoutBuildingThem) {
 TEST_F(Json, CountsAcrossBlocks) {
   for (std::size_t before = 0; before < 130; ++before) {
     const std::string blanks(before, ' ');
-    for (const char* rest : {R"("a,]","b")", R"("\\","\"," , "x]")", R"([1,[2]],{"a":"}"})", R"(""","\")"}) {
+    for (const char* rest : {R"("a,]","b")", R"("\\\\","\\\"," , "x]")", R"([1,[2]],{"a":"}"})", R"("\"","\\")"}) {
       const std::string text = "[" + blanks + rest + ",0" + blanks + "]";
       ASSERT_EQ(count_json_elements(text), parsed(text).as_list().size()) << text;
     }

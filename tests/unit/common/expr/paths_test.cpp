@@ -61,6 +61,14 @@ TEST_F(Expressions, WhatStandsBeforeTheQuestionMarkMustBeThere) {
   EXPECT_EQ(eval("data.?nobody.phone.orValue('-')"), "\"-\"");
 }
 
+// The bound name itself is not decoded only to know that it is there.
+TEST_F(Expressions, ABoundNameNeedNotBeThereForAnOptional) {
+  scope.bind_path("gone", {Root::value, {"nowhere"}}, ExprType::dyn());
+  EXPECT_EQ(eval("gone.?x"), "none");
+  EXPECT_EQ(paths.paths().size(), 1U);
+  EXPECT_EQ(eval("gone.x.?y"), "error: gone.x is missing (in gone.x.?y)");
+}
+
 TEST_F(Expressions, OptMapRunsOnlyOnAValue) {
   EXPECT_EQ(eval("data.?total.optMap(t, int(t * 100))"), "2999");
   EXPECT_EQ(eval("data.?nothing.optMap(t, int(t * 100))"), "none");
