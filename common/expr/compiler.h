@@ -20,6 +20,7 @@ struct Built {
   std::uint32_t node = kNone;  // kNone: a path, or fields
   Path path;
   std::string words;           // the path as the user wrote it
+  std::size_t bound_keys = 0;  // keys of the path that came with the bound name: what it stands for need not be there
   bool optional = false;       // a .? stands in it
   std::optional<Path> strict;  // the part before the first .?, which must be there (none: the bound name itself)
   std::string strict_words;
