@@ -51,12 +51,14 @@ void KafkaLog::reset(std::vector<TopicPartition> partitions) {
   const std::lock_guard lock(mutex_);
   queue_->discard_fetched();
   started_at_.assign(partitions.size(), -1);
+  group_offsets_.assign(partitions.size(), -1);
   partitions_ = std::move(partitions);
 }
 
 void KafkaLog::poll(std::size_t max_records, LogVisitor& visitor) {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return;
+  if (std::chrono::steady_clock::now() >= group_commit_at_) send_group_offsets();
   Adapter adapter(*this, visitor);
   queue_->poll(max_records, adapter);
 }
@@ -92,9 +94,35 @@ Result<std::int64_t> KafkaLog::offset_for_time(std::uint32_t slot, std::int64_t 
   return queue_->offset_for_time(*partition, timestamp_us, kRequestTimeout);
 }
 
+// Its records are dropped as they come. Not paused: see docs/decisions/0001-read-without-pause.md.
+void KafkaLog::stop(std::uint32_t slot) {
+  const std::lock_guard lock(mutex_);
+  if (slot < started_at_.size()) started_at_[slot] = -1;
+}
+
+std::int64_t KafkaLog::known_end(std::uint32_t slot) {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock() || slot >= partitions_.size() || started_at_[slot] < 0) return -1;
+  return queue_->known_end(partitions_[slot]);
+}
+
 void KafkaLog::commit_group_offset(std::uint32_t slot, std::int64_t next_offset) {
-  auto partition = partition_of(slot);
-  if (partition) queue_->commit_group_offset(*partition, next_offset);
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (lock.owns_lock() && slot < group_offsets_.size()) group_offsets_[slot] = next_offset;
+}
+
+void KafkaLog::flush_group_offsets() {
+  const std::lock_guard lock(mutex_);
+  send_group_offsets();
+}
+
+void KafkaLog::send_group_offsets() {
+  group_commit_at_ = std::chrono::steady_clock::now() + kGroupCommitInterval;
+  for (std::size_t slot = 0; slot < partitions_.size(); ++slot) {
+    if (group_offsets_[slot] < 0) continue;
+    queue_->commit_group_offset(partitions_[slot], group_offsets_[slot]);
+    group_offsets_[slot] = -1;
+  }
 }
 
 }  // namespace foldline

@@ -17,6 +17,7 @@ namespace foldline {
 class KafkaLog final : public LogReader {
  public:
   static constexpr std::chrono::milliseconds kRequestTimeout{5'000};
+  static constexpr std::chrono::milliseconds kGroupCommitInterval{1'000};
 
   explicit KafkaLog(std::unique_ptr<kafka::PartitionQueue> queue) : queue_(std::move(queue)) {}
 
@@ -29,7 +30,11 @@ class KafkaLog final : public LogReader {
   Result<void> start(std::uint32_t slot, std::int64_t offset) override;
   Result<LogBounds> bounds(std::uint32_t slot) override;
   Result<std::int64_t> offset_for_time(std::uint32_t slot, std::int64_t timestamp_us) override;
+  void stop(std::uint32_t slot) override;
+  std::int64_t known_end(std::uint32_t slot) override;
   void commit_group_offset(std::uint32_t slot, std::int64_t next_offset) override;
+  // Sends what commit_group_offset() has collected; poll() does so once in kGroupCommitInterval. Before leaving the group.
+  void flush_group_offsets();
 
   // Records that came for a partition that is not (or not yet) started; they are dropped.
   [[nodiscard]] std::uint64_t unstarted_records() const { return unstarted_.load(std::memory_order_relaxed); }
@@ -37,11 +42,14 @@ class KafkaLog final : public LogReader {
  private:
   class Adapter;
   Result<TopicPartition> partition_of(std::uint32_t slot);
+  void send_group_offsets();
 
   std::unique_ptr<kafka::PartitionQueue> queue_;
   std::mutex mutex_;  // over everything below
   std::vector<TopicPartition> partitions_;
-  std::vector<std::int64_t> started_at_;  // -1: not started
+  std::vector<std::int64_t> started_at_;     // -1: not started
+  std::vector<std::int64_t> group_offsets_;  // to be committed to the group; -1: nothing new
+  std::chrono::steady_clock::time_point group_commit_at_{};
   std::atomic<std::uint64_t> unstarted_{0};
 };
 

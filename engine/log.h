@@ -31,7 +31,7 @@ struct LogBounds {
   std::int64_t high = 0;  // next offset to be written
 };
 
-// `epoch` numbers a start(): records from before it are never delivered after it.
+// Records from before a start() are never delivered after it.
 class LogReader {
  public:
   virtual ~LogReader() = default;

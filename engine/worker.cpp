@@ -100,6 +100,7 @@ Result<void> Worker::run(const std::atomic<bool>& stop) {
   spdlog::info("{}: stopping: committing what is folded", options_.projection);
   draining_ = true;
   drain_lanes(options_.drain_timeout);
+  for (const auto& lane : lanes_) lane->log().flush_group_offsets();
   consumer_->leave();
   spdlog::info("{}: left the group; stopped", options_.projection);
   return {};

@@ -160,6 +160,14 @@ Result<std::int64_t> PartitionQueue::offset_for_time(const TopicPartition& parti
   return bounds->high;
 }
 
+std::int64_t PartitionQueue::known_end(const TopicPartition& partition) const {
+  std::int64_t low = 0;
+  std::int64_t high = -1;
+  const rd_kafka_resp_err_t error =
+      rd_kafka_get_watermark_offsets(consumer_->client, partition.topic.c_str(), partition.partition, &low, &high);
+  return error == RD_KAFKA_RESP_ERR_NO_ERROR ? high : -1;
+}
+
 void PartitionQueue::commit_group_offset(const TopicPartition& partition, std::int64_t next_offset) {
   if (consumer_->rebalancing.load(std::memory_order_acquire)) return;
   const TopicList list = new_topic_list(1);
