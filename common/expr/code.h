@@ -76,7 +76,7 @@ struct Program::Code {
   ExprType type;
   std::optional<foldline::Type> expected;
   bool want_bool = false;
-  bool reads_record = false;       // false: a constant
+  bool reads_record = false;  // false: a constant
   bool has_locals = false;
   std::uint32_t slots_needed = 0;  // that a frame must have
   std::uint32_t root = kNone;

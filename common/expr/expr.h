@@ -1,10 +1,11 @@
 // The expression language: a typed subset of CEL (https://github.com/google/cel-spec), parsed and checked once, at load time.
 //
 //   PathSet paths;  Scope scope;  scope.bind_path("data", {Root::value, {"payload"}}, ExprType::dyn());
-//   Program p = *compile(*parse("size(data.items)"), scope, paths, &bigint);      // reads slot paths.slot({value, payload.items})
-//   Result<Value> v = p.eval({event.slots, {}, &arena});
+//   Program p = *compile(*parse(text), text, scope, paths, {.expected = &bigint});   // text: "size(data.items)"
+//   Result<Value> v = p.eval({event.slots, &arena});       // reads the slot of the path value.payload.items
 //
-// Lexer → parser → checker → compiled program; each step is a file of its own. Every error carries the place in the expression's text.
+// lexer.h → parser → compiler.h (names, types, constants) → code.h, run by evaluator.h. The functions stand in one table, functions.h.
+// Every error carries the place in the expression's text.
 #pragma once
 
 #include <cstdint>

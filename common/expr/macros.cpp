@@ -14,18 +14,25 @@ struct Macro {
   std::size_t least;  // arguments, the receiver not counted
   std::size_t most;
   bool (Macros::*expand)(const Ast& ast, Built& out);
+  std::string_view doc;
 };
 
 namespace {
 
 constexpr std::array kMacros{
-    Macro{"has", false, 1, 1, &Macros::has},           Macro{"coalesce", false, 1, 16, &Macros::coalesce},
-    Macro{"orValue", true, 1, 1, &Macros::or_value},   Macro{"or", true, 1, 1, &Macros::or_optional},
-    Macro{"hasValue", true, 0, 0, &Macros::has_value}, Macro{"value", true, 0, 0, &Macros::value},
-    Macro{"optMap", true, 2, 2, &Macros::opt_map},     Macro{"map", true, 2, 3, &Macros::loop},
-    Macro{"filter", true, 2, 2, &Macros::loop},        Macro{"exists", true, 2, 2, &Macros::loop},
-    Macro{"all", true, 2, 2, &Macros::loop},           Macro{"exists_one", true, 2, 2, &Macros::loop},
-    Macro{"existsOne", true, 2, 2, &Macros::loop},
+    Macro{"has", false, 1, 1, &Macros::has, "whether a field is there: has(data.coupon)"},
+    Macro{"coalesce", false, 1, 16, &Macros::coalesce, "the first that is neither none nor null"},
+    Macro{"orValue", true, 1, 1, &Macros::or_value, "the optional's value, or x if it is none"},
+    Macro{"or", true, 1, 1, &Macros::or_optional, "the optional, or another one if it is none"},
+    Macro{"hasValue", true, 0, 0, &Macros::has_value, "whether the optional is not none"},
+    Macro{"value", true, 0, 0, &Macros::value, "the optional's value; none is an error"},
+    Macro{"optMap", true, 2, 2, &Macros::opt_map, "an expression of the value, or none"},
+    Macro{"map", true, 2, 3, &Macros::loop, "a list of an expression of each element; with a test before it: of those that pass"},
+    Macro{"filter", true, 2, 2, &Macros::loop, "the elements that pass a test"},
+    Macro{"exists", true, 2, 2, &Macros::loop, "whether some element passes a test"},
+    Macro{"all", true, 2, 2, &Macros::loop, "whether every element passes a test"},
+    Macro{"exists_one", true, 2, 2, &Macros::loop, "whether exactly one element passes a test"},
+    Macro{"existsOne", true, 2, 2, &Macros::loop, "the same as exists_one"},
 };
 
 const Macro* find_macro(std::string_view name, bool method) {

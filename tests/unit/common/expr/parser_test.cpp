@@ -1,4 +1,6 @@
 // Lexis, grammar, and where each error points.
+#include <random>
+
 #include "tests/unit/common/expr/harness.h"
 
 namespace foldline::expr {
@@ -115,6 +117,22 @@ TEST_F(Expressions, NestingAndLengthAreLimited) {
   std::string either = "data.order_id == 'x0'";
   for (int i = 1; i < 500; ++i) either += " || data.order_id=='x" + std::to_string(i) + "'";
   EXPECT_EQ(eval(either), "false");  // any number of alternatives: no chain
+}
+
+TEST_F(Expressions, RandomBytesNeverCrashTheParser) {
+  const std::uint64_t seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 30'000; ++round) {
+    std::string text;
+    for (std::size_t n = random() % 40; n > 0; --n) {
+      text += random() % 3 == 0 ? static_cast<char>(random()) : "'\"`\\ur0x.?[]{}()a+-\n/"[random() % 22];
+    }
+    const auto ast = parse(text);
+    if (!ast) {
+      ASSERT_LE(ast.error().position, text.size());
+    }
+  }
 }
 
 }  // namespace
