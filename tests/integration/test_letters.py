@@ -84,7 +84,7 @@ def test_records_that_are_no_letters(scenario):
     scenario.kafka.produce(scenario.topic, placed("o1").replace(b"order.placed", b"customer.renamed"), b"o1")
     scenario.place("o2", total_cents=2**63 - 1, unknown={"deep": [1, 2, {"x": None}]}, currency="AAA")
     scenario.place("o3", total_cents=-(2**63), currency="BBB")
-    scenario.place("o4 \U0001f9ed ünïcödé " + "x" * 2000, currency="CCC")
+    scenario.place("o4 \U0001f9ed ünïcödé " + "x" * 1900, "e4", currency="CCC")
     scenario.kafka.flush()
     worker = scenario.start_worker()
     scenario.wait_caught_up()
@@ -145,8 +145,7 @@ def test_a_large_record_within_the_limit_is_folded(scenario):
 
 def test_letters_that_cannot_be_written_hold_the_batch_back(scenario):
     scenario.make_topic(1)
-    # acks=all can't be had from one replica when two are wanted: Kafka refuses, for now.
-    scenario.kafka.create_topic(scenario.letter_topic, 1, {"min.insync.replicas": "2"})
+    scenario.kafka.create_topic(scenario.letter_topic, 1, {"max.message.bytes": "100"})  # Kafka refuses every letter, for now
     scenario.place("before")
     scenario.kafka.produce(scenario.topic, b"not json", b"bad")
     scenario.place("after")
@@ -161,7 +160,7 @@ def test_letters_that_cannot_be_written_hold_the_batch_back(scenario):
     wait_until(held_back, 60, "/readyz names the dead-letter topic")
     stays_true(lambda: sum(scenario.checkpoints().values()) <= 1, 3, "the bad event is not passed")
     assert worker.alive
-    scenario.kafka.alter_topic(scenario.letter_topic, {"min.insync.replicas": "1"})
+    scenario.kafka.alter_topic(scenario.letter_topic, {"max.message.bytes": "1000000"})
     scenario.wait_caught_up(60)
     assert len(scenario.letters()) == 1
     scenario.check()
@@ -201,9 +200,13 @@ def test_too_many_letters_at_once_stop_the_worker(scenario):
 
     body = wait_until(stopped, 60, "the worker stops")
     assert "letter" in body, body
-    written = len(scenario.letters())
-    assert 500 <= written < 4_000, written
-    stays_true(lambda: sum(scenario.checkpoints().values()) <= written, 1, "the checkpoint stays behind the letters")
+    assert worker.alive
+
+    def nothing_lost():
+        passed, written = sum(scenario.checkpoints().values()), len(scenario.letters())
+        return passed <= written <= 1_000
+
+    stays_true(nothing_lost, 2, "the checkpoint stays behind the letters, and those are few")
 
 
 def test_fewer_letters_than_the_breaker_allows_go_by(scenario):

@@ -93,7 +93,7 @@ def test_a_read_only_database_is_waited_out(scenario):
 
 
 def set_read_only(scenario, value):
-    scenario.database.execute(f"ALTER DATABASE {scenario.database.name} SET default_transaction_read_only = {value}")
+    scenario.database.on_server("ALTER DATABASE {} SET default_transaction_read_only = " + value)
     scenario.database.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )

@@ -8,7 +8,6 @@ import psycopg2
 import psycopg2.extensions
 import psycopg2.sql
 
-# numeric columns stay exact, and json columns stay text.
 CONNECT_TIMEOUT_S = 10
 
 
@@ -20,12 +19,13 @@ class Database:
         self._server_url = server_url
         parts = urllib.parse.urlsplit(server_url)
         self.url = urllib.parse.urlunsplit(parts._replace(path="/" + name))
-        self._on_server("CREATE DATABASE {} TEMPLATE template0")
+        self.on_server("CREATE DATABASE {} TEMPLATE template0")
 
     def drop(self) -> None:
-        self._on_server("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+        self.on_server("DROP DATABASE IF EXISTS {} WITH (FORCE)")
 
-    def _on_server(self, statement: str) -> None:
+    def on_server(self, statement: str) -> None:
+        """About the database, not in it; {} stands for its name."""
         connection = psycopg2.connect(self._server_url, connect_timeout=CONNECT_TIMEOUT_S)
         try:
             connection.autocommit = True

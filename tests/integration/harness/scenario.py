@@ -110,7 +110,7 @@ class Scenario:
         return {
             (topic, partition): offset
             for topic, partition, offset in self.database.rows(
-                "SELECT topic, partition, next_offset FROM foldline.checkpoint WHERE projection = %s", (self.name,)
+                "SELECT topic, partition, coalesce(next_offset, 0) FROM foldline.checkpoint WHERE projection = %s", (self.name,)
             )
         }
 
