@@ -105,12 +105,13 @@ class ViewProof {
              "  accepted by (d) cross_partition: arrival_order: where a row's events come through several partitions, the last to arrive "
              "wins\n";
     }
-    const Attempt attempts[] = {one_partition(), one_event_a_row(), newest()};
-    for (const Attempt& attempt : attempts) {
-      if (attempt.proven) return head + "  proven by " + attempt.text + "\n";
-    }
+    std::string proofs;
     std::string tried;
-    for (const Attempt& attempt : attempts) tried += "  not by " + attempt.text + "\n";
+    for (const Attempt& attempt : {one_partition(), one_event_a_row(), newest()}) {
+      if (attempt.proven) proofs += (proofs.empty() ? "  proven by " : "  and by ") + attempt.text + "\n";
+      if (!attempt.proven) tried += "  not by " + attempt.text + "\n";
+    }
+    if (!proofs.empty()) return head + proofs;
     report(tried, diagnostics);
     return head + "  not proven\n" + tried;
   }

@@ -35,8 +35,23 @@ Projection::Projection(std::string yaml) {
   if (!yaml.starts_with("projection:")) yaml.insert(0, kHead);
   config::LoadOptions options;
   options.environment = [](const std::string&) { return std::nullopt; };
+  compile(yaml, "test.yaml", options);
+}
+
+Projection::Projection(const std::filesystem::path& file, std::map<std::string, std::string> environment) {
+  std::ifstream in(file);
+  const std::string yaml{std::istreambuf_iterator<char>(in), {}};
+  config::LoadOptions options;
+  options.environment = [environment = std::move(environment)](const std::string& name) -> std::optional<std::string> {
+    const auto found = environment.find(name);
+    return found == environment.end() ? std::nullopt : std::optional(found->second);
+  };
+  compile(yaml, file.string(), options);
+}
+
+void Projection::compile(const std::string& yaml, const std::string& path, const config::LoadOptions& options) {
   config::Diagnostics diagnostics;
-  const auto file = config::load_projection_text(yaml, "test.yaml", options, diagnostics);
+  const auto file = config::load_projection_text(yaml, path, options, diagnostics);
   if (file) plan_ = declarative::compile(*file, diagnostics);
   diagnostics.sort();
   for (const config::Diagnostic& d : diagnostics.all()) {

@@ -7,6 +7,8 @@
 
 #include <cstring>
 #include <deque>
+#include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +48,8 @@ class Projection {
  public:
   // A whole file, or the part from `source:` on: head and store are then put before it.
   explicit Projection(std::string yaml);
+  // A file, with foldline.yaml beside it; `environment` stands for the process's.
+  Projection(const std::filesystem::path& file, std::map<std::string, std::string> environment);
 
   // The findings, one a line: "12:5 error: MESSAGE (HINT)"; empty: the file is right.
   [[nodiscard]] const std::string& findings() const { return findings_; }
@@ -65,6 +69,7 @@ class Projection {
   [[nodiscard]] DecoderCounts counts(std::size_t source = 0) const { return decoders_[source]->counts(); }
 
  private:
+  void compile(const std::string& yaml, const std::string& path, const config::LoadOptions& options);
   bool decode(const TestRecord& record, std::string& answer);
   std::string print(const Change& change) const;
 
