@@ -1,6 +1,7 @@
 #include "common/codec/json_plan.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace foldline::codec {
 namespace {
@@ -25,6 +26,20 @@ JsonPlan::JsonPlan(const expr::PathSet& paths, expr::Root root, JsonPlanOptions 
     add(keys, static_cast<std::uint32_t>(kAttributeSlots + i));
   }
   if (debezium_row_ >= 0) attach_debezium_row();
+  finish();
+}
+
+void JsonPlan::finish() {
+  for (Node& node : nodes_) {
+    for (Child& child : node.children) {
+      const std::string quoted = child.key + '"';
+      const std::size_t size = std::min(quoted.size(), sizeof child.head);
+      std::memcpy(&child.head, quoted.data(), size);
+      std::memset(&child.head_mask, 0xFF, size);
+      const Node& target = nodes_[child.node];
+      if (target.children.empty() && target.embedded < 0 && !child.is_after && !child.is_before) child.leaf_slot = target.slot;
+    }
+  }
 }
 
 void JsonPlan::add(std::span<const std::string> keys, std::uint32_t slot) {

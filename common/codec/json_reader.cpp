@@ -73,12 +73,20 @@ struct JsonReader::Impl {
   void clear(const JsonPlan::Node& node);
   bool read_document(std::string_view bytes, const JsonPlan::Node& node, std::size_t level, std::string_view where, bool may_unwrap);
   bool read_object(ondemand::object object, const JsonPlan::Node& node, const Document& document, bool may_unwrap);
-  bool read_member(ondemand::value value, const JsonPlan::Child& child, const Document& document);
-  bool read_value(ondemand::value value, const JsonPlan::Node& node, const Document& document, std::string_view name);
+  bool read_leaf(ondemand::value& value, const JsonPlan::Child& child, const Document& document);
+  bool read_member(ondemand::value& value, const JsonPlan::Child& child, const Document& document);
+  bool read_value(ondemand::value& value, const JsonPlan::Node& node, const Document& document, std::string_view name);
   bool read_scalar_token(std::string_view token, const JsonPlan::Node& node, const Document& document, std::string_view name);
-  bool read_container(ondemand::value value, char bracket, const JsonPlan::Node& node, const Document& document, std::string_view name);
+  bool read_container(ondemand::value& value, char bracket, const JsonPlan::Node& node, const Document& document, std::string_view name);
   bool capture(std::string_view raw, std::int32_t slot, std::string_view name);
   const JsonPlan::Child* find(const JsonPlan::Node& node, const char* raw_key, const Document& document, std::size_t& expected);
+  static bool same_tail(const JsonPlan::Child& child, const char* raw_key, const Document& document) {
+    const std::size_t length = child.key.size();
+    if (length < sizeof child.head) return child.plain;
+    constexpr std::size_t kHead = sizeof child.head;
+    return length < static_cast<std::size_t>(document.readable_end - raw_key) && raw_key[length] == '"' &&
+           std::memcmp(raw_key + kHead, child.key.data() + kHead, length - kHead) == 0 && child.plain;
+  }
   const JsonPlan::Child* find_escaped(const JsonPlan::Node& node, const char* raw_key, const Document& document);
   ondemand::parser& parser_of(std::size_t level);
 };
@@ -95,19 +103,18 @@ void JsonReader::Impl::clear(const JsonPlan::Node& node) {
 }
 
 // Producers write their members in the same order each time, so the next one expected is tried first.
-const JsonPlan::Child* JsonReader::Impl::find(const JsonPlan::Node& node, const char* raw_key, const Document& document,
-                                              std::size_t& expected) {
+inline const JsonPlan::Child* JsonReader::Impl::find(const JsonPlan::Node& node, const char* raw_key, const Document& document,
+                                                     std::size_t& expected) {
+  std::uint64_t head = 0;
+  std::memcpy(&head, raw_key, sizeof head);  // within the padding, whatever the key
   const std::size_t count = node.children.size();
-  const auto readable = static_cast<std::size_t>(document.readable_end - raw_key);
   std::size_t at = expected;
   for (std::size_t tried = 0; tried < count; ++tried) {
     if (at >= count) at = 0;
     const JsonPlan::Child& child = node.children[at++];
-    const std::size_t length = child.key.size();
-    if (child.plain && length < readable && raw_key[length] == '"' && std::memcmp(raw_key, child.key.data(), length) == 0) {
-      expected = at;
-      return &child;
-    }
+    if ((head & child.head_mask) != child.head || !same_tail(child, raw_key, document)) continue;
+    expected = at;
+    return &child;
   }
   return document.has_escapes && count != 0 ? find_escaped(node, raw_key, document) : nullptr;
 }
@@ -172,7 +179,7 @@ bool JsonReader::Impl::read_scalar_token(std::string_view token, const JsonPlan:
   return read_document(text, plan->node(static_cast<std::uint32_t>(node.embedded)), document.level + 1, name, false);
 }
 
-bool JsonReader::Impl::read_container(ondemand::value value, char bracket, const JsonPlan::Node& node, const Document& document,
+bool JsonReader::Impl::read_container(ondemand::value& value, char bracket, const JsonPlan::Node& node, const Document& document,
                                       std::string_view name) {
   if (bracket == '[') {
     if (node.slot < 0) return true;  // skipped by the iteration
@@ -197,14 +204,14 @@ bool JsonReader::Impl::read_container(ondemand::value value, char bracket, const
   return read_object(object, inner, document, false);
 }
 
-bool JsonReader::Impl::read_value(ondemand::value value, const JsonPlan::Node& node, const Document& document, std::string_view name) {
+bool JsonReader::Impl::read_value(ondemand::value& value, const JsonPlan::Node& node, const Document& document, std::string_view name) {
   const std::string_view token = value.raw_json_token();
   const char first = token.empty() ? '\0' : token.front();
   if (first == '{' || first == '[') return read_container(value, first, node, document, name);
   return read_scalar_token(trim_json(token), node, document, name);
 }
 
-bool JsonReader::Impl::read_member(ondemand::value value, const JsonPlan::Child& child, const Document& document) {
+bool JsonReader::Impl::read_member(ondemand::value& value, const JsonPlan::Child& child, const Document& document) {
   const JsonPlan::Node& node = plan->node(child.node);
   if (!child.is_after && !child.is_before) return read_value(value, node, document, child.key);
 
@@ -234,13 +241,25 @@ bool JsonReader::Impl::read_member(ondemand::value value, const JsonPlan::Child&
   return object.reset().error() == simdjson::SUCCESS && read_object(object, node, document, false);
 }
 
+// What nearly every path ends at: a string without escapes. Everything else goes the long way.
+inline bool JsonReader::Impl::read_leaf(ondemand::value& value, const JsonPlan::Child& child, const Document& document) {
+  std::string_view token = value.raw_json_token();
+  if (token.front() == '"' && !document.has_escapes && plan->options().absent_text.empty()) {
+    while (token.back() != '"') token.remove_suffix(1);  // blanks up to the next token; stage 1 saw the closing quote
+    slots[static_cast<std::size_t>(child.leaf_slot)] = Value::text(token.substr(1, token.size() - 2));
+    return true;
+  }
+  slots[static_cast<std::size_t>(child.leaf_slot)] = Value::absent();
+  return read_value(value, plan->node(child.node), document, child.key);
+}
+
 bool JsonReader::Impl::read_object(ondemand::object object, const JsonPlan::Node& node, const Document& document, bool may_unwrap) {
   constexpr std::size_t kMarks = 64;
   std::uint64_t seen = 0;
   std::size_t expected = 0;
   for (auto next : object) {
-    ondemand::field field;
-    if (std::move(next).get(field) != simdjson::SUCCESS) return false;
+    if (next.error() != simdjson::SUCCESS) return false;
+    ondemand::field&& field = std::move(next).value_unsafe();  // in place: copying it stalls on a store that is only half done
     const char* const raw_key = field.key().raw();
     const JsonPlan::Child* const child = find(node, raw_key, document, expected);
     if (child == nullptr) {
@@ -249,6 +268,11 @@ bool JsonReader::Impl::read_object(ondemand::object object, const JsonPlan::Node
       const std::string_view token = field.value().raw_json_token();
       if (token.empty() || token.front() != '{') continue;
       if (field.value().get_object().get(payload) != simdjson::SUCCESS || !read_object(payload, node, document, false)) return false;
+      continue;
+    }
+    if (child->leaf_slot >= 0) {
+      // Nothing below it, so that a second member of the name simply overwrites the first.
+      if (!read_leaf(field.value(), *child, document)) return false;
       continue;
     }
     const auto index = static_cast<std::size_t>(child - node.children.data());
