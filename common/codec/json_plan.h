@@ -80,7 +80,7 @@ class JsonPlan {
 
 struct JsonReadOptions {
   bool strict = false;            // the whole record must be well-formed JSON, not only what is read
-  std::string_view debezium_key;  // the record's key, for a row that neither `after` nor `before` holds; empty: none
+  std::string_view debezium_key;  // the record's key (not padded), for a row that neither `after` nor `before` holds; empty: none
 };
 
 // Not thread-safe. Keeps its buffers between records.

@@ -336,7 +336,8 @@ Result<void> JsonReader::read(const JsonPlan& plan, std::string_view bytes, std:
     if (!run.before.empty()) {
       ok = run.read_document(run.before, row, 0, "before", false);
     } else if (!options.debezium_key.empty()) {
-      ok = run.read_document(options.debezium_key, row, 0, "key", true);
+      // Of a record only the value is sure to be padded.
+      ok = run.read_document(arena.copy(options.debezium_key, kRecordPaddingBytes), row, 0, "key", true);
     }
   }
   if (bytes.size() > kKeepParserBytes) run.parsers.clear();
