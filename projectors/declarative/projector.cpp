@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstring>
 #include <string>
 #include <unordered_map>
 
@@ -119,14 +122,24 @@ bool read_version(Run& run, const expr::Program& program, std::int64_t& out) {
   return run.stop({ErrorCode::expression, program.text() + ": " + what, "without a version nobody can tell which event is newer", false});
 }
 
-// Ties between events without an ID go by position, so that every reader of the log decides alike.
+// Ties between events without an ID go by position, so that every reader of the log decides alike: topic/partition/offset, the offset
+// with leading zeros, for of one partition the later record is the newer.
 std::string_view tie_breaker(const Event& event, Arena& arena) {
   if (!event.id.empty()) return event.id;
-  constexpr std::size_t kDigits = 19;
-  const TopicPartition& at = *event.record->topic_partition;
-  std::string offset = std::to_string(event.record->offset);
-  offset.insert(0, kDigits - std::min(kDigits, offset.size()), '0');
-  return arena.copy(at.topic + "/" + std::to_string(at.partition) + "/" + offset);
+  constexpr std::ptrdiff_t kOffsetDigits = 19;
+  constexpr std::size_t kNumbers = 2 * 21;
+  const TopicPartition& place = *event.record->topic_partition;
+  char* const start = arena.array<char>(place.topic.size() + kNumbers);
+  char* const end = start + place.topic.size() + kNumbers;
+  char* at = std::copy(place.topic.begin(), place.topic.end(), start);
+  *at++ = '/';
+  at = std::to_chars(at, end, place.partition).ptr;
+  *at++ = '/';
+  std::array<char, kOffsetDigits + 1> digits{};
+  const char* const last = std::to_chars(digits.data(), digits.data() + digits.size(), event.record->offset).ptr;
+  at = std::fill_n(at, std::max<std::ptrdiff_t>(0, kOffsetDigits - (last - digits.data())), '0');
+  at = std::copy(static_cast<const char*>(digits.data()), last, at);
+  return {start, static_cast<std::size_t>(at - start)};
 }
 
 bool make_stamp(Run& run, const expr::Program& newest_by, GuardStamp& out) {
