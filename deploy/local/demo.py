@@ -125,7 +125,7 @@ def metric(text, name, label=""):
     total = 0.0
     for line in text.splitlines():
         if line.startswith((name + "{", name + " ")) and label in line:
-            total += float(line.rsplit(" ", 1)[1])
+            total += max(0.0, float(line.rsplit(" ", 1)[1]))  # an offset that is not known yet is -1
     return int(total)
 
 
