@@ -53,7 +53,7 @@ Result<Settings> parse(const ConnectOptions& options) {
   }
   Settings out;
   for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
-    if (option->val != nullptr) out[option->keyword] = option->val;
+    if (option->val != nullptr && *option->val != '\0') out[option->keyword] = option->val;
   }
   for (const auto& [keyword, value] : kDefaults) out.try_emplace(keyword, value);
   out.try_emplace("connect_timeout", std::to_string(kConnectTimeoutS));

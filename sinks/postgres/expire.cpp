@@ -23,7 +23,7 @@ bool is_date(const ViewLayout& layout) {
 // SKIP LOCKED: another lane may be writing the row; it is expired all the same and goes with a later batch.
 std::string expire_sql(const ViewLayout& layout) {
   const std::string horizon = fmt::format(
-      "(SELECT 'epoch'::timestamptz + (least(max(c.max_event_time_us), {}) - {}) * interval '1 microsecond' FROM foldline.checkpoint c"
+      "(SELECT 'epoch'::timestamptz + (max(least(c.max_event_time_us, {})) - {}) * interval '1 microsecond' FROM foldline.checkpoint c"
       " WHERE c.projection = $1::text AND c.generation = $2::int8 AND c.max_event_time_us > {})",
       kLastUs, layout.schema.expire_after_us, kFirstUs);
   // A date expires by its first moment in UTC.

@@ -149,7 +149,7 @@ bool CuttingProxy::to_server(int client, int server, std::string& seen, const ch
   const std::size_t at = cut_ == Cut::none ? std::string::npos : seen.find(kCommit);
   if (at == std::string::npos) {
     write_all(server, data, size);
-    if (seen.size() > kCommit.size()) seen.erase(0, seen.size() - kCommit.size());
+    if (seen.size() >= kCommit.size()) seen.erase(0, seen.size() - kCommit.size() + 1);
     return true;
   }
   switch (cut_) {

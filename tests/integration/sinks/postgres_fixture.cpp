@@ -26,7 +26,7 @@ void PostgresFixture::SetUp() {
   server_url_ = server->reveal();
   database_ = "fl_" + Uuid::random().to_string().substr(0, 13);
   run_on(server_url_, "CREATE DATABASE " + quote_identifier(database_));
-  url_ = server_url_ + " dbname='" + database_ + "'";
+  url_ = server_url_ + " application_name='' target_session_attrs=any dbname='" + database_ + "'";
 }
 
 void PostgresFixture::TearDown() {
@@ -69,6 +69,8 @@ std::string PostgresFixture::value(const std::string& sql) {
   const auto found = rows(sql);
   return found.size() == 1 ? found[0] : fmt::format("{} rows", found.size());
 }
+
+void PostgresFixture::run_on_server(const std::string& sql) { run_on(server_url_, sql); }
 
 void PostgresFixture::run(const std::string& sql) { rows(sql); }
 

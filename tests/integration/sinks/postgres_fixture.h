@@ -31,6 +31,8 @@ class PostgresFixture : public ::testing::Test {
   std::vector<std::string> rows(const std::string& sql);
   std::string value(const std::string& sql);
   void run(const std::string& sql);
+  // From the database that POSTGRES_URL names.
+  void run_on_server(const std::string& sql);
 
   [[nodiscard]] const std::string& url() const { return url_; }
   [[nodiscard]] const std::string& database() const { return database_; }
