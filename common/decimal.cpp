@@ -130,26 +130,22 @@ std::uint64_t divide_by_ten(Wide& v) {
 
 bool fits(const Wide& v) { return v[2] == 0 && v[3] == 0 && ((static_cast<uint128>(v[1]) << 64) | v[0]) < kLimit; }
 
-// The exact sum, or false. Magnitudes stay below 3e38, which 128 bits hold: a summand of 2e38 or more can't lead to a sum that fits.
+// The exact sum, or false. Magnitudes stay below 3e38, which 128 bits hold: a summand of more than 2e38 can't lead to a sum that fits.
 bool try_add(const Decimal& a, const Decimal& b, Decimal& out) {
-  const std::int32_t scale = std::max(a.scale, b.scale);
+  std::int32_t scale = std::max(a.scale, b.scale);
   uint128 x = magnitude(a.unscaled);
   uint128 y = magnitude(b.unscaled);
   const uint128 factor_x = power(scale - a.scale);
   const uint128 factor_y = power(scale - b.scale);
-  if (x >= 2 * kLimit / factor_x + 1 || y >= 2 * kLimit / factor_y + 1) return false;
+  if (x > 2 * kLimit / factor_x || y > 2 * kLimit / factor_y) return false;
   x *= factor_x;
   y *= factor_y;
-  const bool x_negative = a.unscaled < 0;
-  const bool y_negative = b.unscaled < 0;
-  if (x_negative == y_negative) {
-    if (x + y < x || x + y >= kLimit) return false;
-    out = {with_sign(x + y, x_negative), scale};
-    return true;
-  }
-  const uint128 difference = x >= y ? x - y : y - x;
-  if (difference >= kLimit) return false;
-  out = {with_sign(difference, x >= y ? x_negative : y_negative), scale};
+  const bool same_sign = (a.unscaled < 0) == (b.unscaled < 0);
+  uint128 sum = same_sign ? x + y : (x >= y ? x - y : y - x);
+  const bool negative = (same_sign || x >= y) ? a.unscaled < 0 : b.unscaled < 0;
+  for (; sum >= kLimit && scale > 0 && sum % 10 == 0; --scale) sum /= 10;  // 5….5 + 5….5: the 39th digit is a zero that says nothing
+  if (sum >= kLimit) return false;
+  out = {with_sign(sum, negative), scale};
   return true;
 }
 

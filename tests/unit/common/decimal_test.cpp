@@ -65,6 +65,11 @@ TEST(Decimal, AResultThatFitsIsGivenWhateverTheScalesWere) {
   // The first summand needs 39 digits at the second's scale; the sum does not.
   const std::string b = "-4" + std::string(36, '9') + ".9";
   EXPECT_EQ(shown(add(dec("1e37"), dec(b))), "5" + std::string(36, '0') + ".1");
+  // The sum needs 39 digits, the last of which is zero.
+  const Decimal x = dec("600741209853464521023757616.56406480715");
+  const Decimal y = dec("509628166585633586798785694.94918818595");
+  EXPECT_EQ(shown(add(x, y)), "1110369376439098107822543311.5132529931");
+  EXPECT_EQ(shown(subtract(x, Decimal{-y.unscaled, y.scale})), "1110369376439098107822543311.5132529931");
   EXPECT_EQ(shown(multiply(dec("2e-19"), dec("5e-20"))), "0." + std::string(37, '0') + "1");
 }
 
