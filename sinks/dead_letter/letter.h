@@ -33,9 +33,10 @@ struct Letter {
   std::int32_t retry_count = 0;
   TopicPartition topic_partition;
   std::int64_t offset = 0;
-  std::int64_t timestamp_us = 0;     // of the record
-  std::optional<std::string> key;    // nullopt: null
-  std::optional<std::string> value;  // the original bytes; nullopt: null
+  std::int64_t timestamp_us = 0;               // of the record
+  std::optional<std::string> key;              // nullopt: null
+  std::optional<std::string> value;            // the original bytes; nullopt: null
+  std::optional<std::uint64_t> omitted_bytes;  // set: the record has this size and was too large to be kept; `value` is null
   std::vector<std::pair<std::string, std::optional<std::string>>> headers;
   std::string event_id;  // empty: unknown or none
   std::string event_type;

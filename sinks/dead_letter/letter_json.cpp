@@ -73,6 +73,10 @@ void add_bytes(std::string& out, std::string_view name, const std::optional<std:
 
 // originalEvent and how it is encoded: json (as it came), base64, null, redacted, or pointer (too large: read it at its position).
 void add_original(std::string& out, const Letter& letter, const Redactor& redactor) {
+  if (letter.omitted_bytes) {
+    fmt::format_to(std::back_inserter(out), "\"originalEvent\":null,\"originalBytes\":{},\"encoding\":\"pointer\"", *letter.omitted_bytes);
+    return;
+  }
   if (!letter.value) {
     out += "\"originalEvent\":null,\"encoding\":\"null\"";
     return;
