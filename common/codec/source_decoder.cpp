@@ -114,7 +114,11 @@ class SourceDecoder final : public Decoder {
     whole_data_ = whole_slot(plan_->paths, expr::Root::value, data);
   }
 
-  Result<Decoded> decode(const Record& record, Arena& arena, Event& event) override;
+  Result<Decoded> decode(const Record& record, Arena& arena, Event& event) override {
+    Result<Decoded> decoded = decode_record(record, arena, event);
+    if (!decoded && plan_->redaction) plan_->redaction->scrub(decoded.error(), record.value);
+    return decoded;
+  }
   [[nodiscard]] DecoderCounts counts() const override { return counts_; }
 
  private:
@@ -132,6 +136,7 @@ class SourceDecoder final : public Decoder {
     }
   };
 
+  Result<Decoded> decode_record(const Record& record, Arena& arena, Event& event);
   void read_record(Run& run);
   void read_value(Run& run, std::string_view value);
   void read_cloudevent(Run& run, std::string_view value);
@@ -336,7 +341,7 @@ Result<bool> SourceDecoder::holds(Run& run, const expr::Program& program, const 
   return value->is(Kind::boolean) && value->as_bool();
 }
 
-Result<Decoded> SourceDecoder::decode(const Record& record, Arena& arena, Event& event) {
+Result<Decoded> SourceDecoder::decode_record(const Record& record, Arena& arena, Event& event) {
   event = Event{};
   event.record = &record;
   event.source = plan_->index;

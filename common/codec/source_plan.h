@@ -21,6 +21,7 @@
 #include "common/codec/debezium.h"
 #include "common/codec/decoder.h"
 #include "common/codec/json_plan.h"
+#include "common/codec/redaction.h"
 #include "common/expr/expr.h"
 
 namespace foldline::codec {
@@ -50,8 +51,9 @@ struct SourcePlan {
   Form form = Form::expressions;
   bool skip_null_values = false;  // Debezium's tombstones (G11); else a null value is an event of type `tombstone`
   JsonPlanOptions json;
-  expr::PathSet paths;     // everything that some program of this source reads
-  DebeziumSlots debezium;  // form debezium
+  expr::PathSet paths;                         // everything that some program of this source reads
+  DebeziumSlots debezium;                      // form debezium
+  std::shared_ptr<const Redaction> redaction;  // null: nothing is hidden
 
   // Empty: the attribute's default.
   expr::Program type;

@@ -21,7 +21,47 @@ expr::Program attribute(const config::SourceSpec& source, std::string_view name,
   return expressions.program({std::string(of_form), false, source.envelope.at}, expressions.scopes().envelope);
 }
 
+using Keys = std::vector<std::string>;
+
+// A path of the event is one or several places in the record: Debezium's row stands in `after` or `before`, Kafka Connect may wrap the
+// whole, the data of CloudEvents' binary mode is the value itself.
+std::vector<Keys> places_of(const Keys& keys, const codec::EnvelopeForm& form) {
+  std::vector<Keys> places = {keys};
+  if (!keys.empty() && keys[0] == codec::kDebeziumRow) {
+    places.assign(2, keys);
+    places[0][0] = "after";
+    places[1][0] = "before";
+  }
+  const auto add = [&places](std::size_t drop, const Keys& head) {
+    for (std::size_t i = 0, count = places.size(); i < count; ++i) {
+      Keys place = head;
+      place.insert(place.end(), places[i].begin() + static_cast<std::ptrdiff_t>(drop), places[i].end());
+      places.push_back(std::move(place));
+    }
+  };
+  if (form.is_change_capture) add(0, {"payload"});
+  if (form.form == codec::Form::cloudevents && !keys.empty() && keys[0] == "data") add(1, {});
+  return places;
+}
+
 }  // namespace
+
+std::shared_ptr<const codec::Redaction> compile_redaction(const config::SourceSpec& source, const codec::EnvelopeForm& form,
+                                                          const SourceScopes& scopes, Problems& problems) {
+  auto out = std::make_shared<codec::Redaction>();
+  for (const config::Named& named : source.redact) {
+    const auto ast = expr::parse(named.name);
+    const auto path = ast ? expr::as_path(*ast, scopes.event) : std::nullopt;
+    if (path && path->root == expr::Root::value) {
+      for (const Keys& place : places_of(path->keys, form)) out->add(place);
+      continue;
+    }
+    problems.error(
+        named.at, "redact: " + named.name + " is no place in the record's value",
+        "write where it stands in the event, such as data.email; of what an expression builds, record.value.… and the place it reads");
+  }
+  return out->empty() ? nullptr : out;
+}
 
 void compile_envelope(const config::SourceSpec& source, const codec::EnvelopeForm& form, Expressions& expressions,
                       codec::SourcePlan& plan) {

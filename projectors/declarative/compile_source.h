@@ -11,4 +11,8 @@ namespace foldline::declarative {
 // Fills everything but `paths`, which views go on filling afterwards through the same PathSet.
 void compile_envelope(const config::SourceSpec& source, const codec::EnvelopeForm& form, Expressions& expressions, codec::SourcePlan& plan);
 
+// null: the source hides nothing.
+std::shared_ptr<const codec::Redaction> compile_redaction(const config::SourceSpec& source, const codec::EnvelopeForm& form,
+                                                          const SourceScopes& scopes, Problems& problems);
+
 }  // namespace foldline::declarative

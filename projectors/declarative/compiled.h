@@ -8,9 +8,11 @@
 // Immutable after compile(): lanes share it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/codec/decoder.h"
@@ -35,6 +37,11 @@ struct CompiledProjection {
 std::shared_ptr<const CompiledProjection> compile(const config::ProjectionFile& file, config::Diagnostics& diagnostics);
 
 std::unique_ptr<Decoder> make_decoder(const std::shared_ptr<const CompiledProjection>& projection, std::size_t source);
+// Answers a record's value with the source's `redact` paths as ***, or nothing when it can't be read (then a letter may only hold the
+// position). An empty function: the source hides nothing. Errors of the decoder and the projector are scrubbed already.
+// Threads: any.
+std::function<std::optional<std::string>(std::string_view value)> make_redactor(const std::shared_ptr<const CompiledProjection>& projection,
+                                                                                std::size_t source);
 std::unique_ptr<Projector> make_projector(const std::shared_ptr<const CompiledProjection>& projection);
 
 }  // namespace foldline::declarative

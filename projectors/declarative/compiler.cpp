@@ -52,6 +52,7 @@ std::shared_ptr<CompiledSource> compile_one_source(const CompiledProjection& pro
   decode->index = static_cast<std::uint32_t>(index);
   Expressions expressions(*out->scopes, decode->paths, problems, source.name);
   compile_envelope(source, form, expressions, *decode);
+  decode->redaction = compile_redaction(source, form, *out->scopes, problems);
   if (source.partition_key) {
     expr::PathSet unread;  // stated for the order proof, never computed
     Expressions(*out->scopes, unread, problems, source.name).event_program(*source.partition_key);
@@ -92,11 +93,18 @@ std::shared_ptr<const CompiledProjection> compile(const config::ProjectionFile& 
   for (std::size_t view = 0; view < file.views.size(); ++view) {
     assign_guards(file.views[view], writes[view], projection->views[view], problems);
   }
-  const OrderFacts facts = order_facts(
-      file, [&](std::size_t source, const config::ExprText& text) { return origin_of(*projection->sources[source], text); });
+  const OrderFacts facts =
+      order_facts(file, [&](std::size_t source, const config::ExprText& text) { return origin_of(*projection->sources[source], text); });
   projection->order_proofs = prove_order(file, facts, diagnostics);
   if (problems.count() != 0 || diagnostics.has_errors()) return nullptr;
   return projection;
+}
+
+std::function<std::optional<std::string>(std::string_view value)> make_redactor(const std::shared_ptr<const CompiledProjection>& projection,
+                                                                                std::size_t source) {
+  const auto& redaction = projection->sources[source]->decode->redaction;
+  if (!redaction) return {};
+  return [redaction](std::string_view value) { return redaction->redact(value); };
 }
 
 std::unique_ptr<Decoder> make_decoder(const std::shared_ptr<const CompiledProjection>& projection, std::size_t source) {

@@ -259,6 +259,7 @@ class DeclarativeProjector final : public Projector {
       for (const ClausePlan& clause : view.handlers[handler.index]) {
         if (view_run.clause(clause)) continue;
         out.resize(start);  // all or nothing (language.md rule 6)
+        if (source.decode->redaction) source.decode->redaction->scrub(run.error, event.record->value);
         return fail(std::move(run.error));
       }
     }

@@ -320,6 +320,37 @@ TEST(Outbox, APayloadThatIsNoJsonSaysSo) {
   EXPECT_THAT(p.event(row), HasSubstr("payload: not JSON: "));
 }
 
+// Paths of the event, wherever their values stand in the record.
+TEST(Redact, HidesValuesInLettersAndErrors) {
+  Projection p = project("{topics: topic, envelope: {id: id, data: payload}, redact: [data.email]}", "{number: data.email}");
+  const char* record = R"({"id":"1","payload":{"email":"ada@example.org","n":1}})";
+  EXPECT_EQ(p.changes(record), "project: view seen, set number: data.email: \"***\" is not a bigint");
+  EXPECT_EQ(p.redacted(record), R"({"id":"1","payload":{"email":"***","n":1}})");
+  EXPECT_EQ(p.redacted("no json: ada@example.org"), "(nothing)");
+}
+
+TEST(Redact, FollowsTheFormOfTheRecord) {
+  Projection change_capture = project("{topics: topic, envelope: debezium, redact: [data.email]}");
+  EXPECT_EQ(change_capture.redacted(R"({"before":{"email":"a"},"after":{"email":"b","n":1},"op":"u"})"),
+            R"({"before":{"email":"***"},"after":{"email":"***","n":1},"op":"u"})");
+  EXPECT_EQ(change_capture.redacted(R"({"schema":{},"payload":{"after":{"email":"b"}}})"),
+            R"({"schema":{},"payload":{"after":{"email":"***"}}})");
+  Projection events = project("{topics: topic, envelope: cloudevents, redact: [data.email]}");
+  EXPECT_EQ(events.redacted(R"({"type":"t","data":{"email":"a"}})"), R"({"type":"t","data":{"email":"***"}})");
+  EXPECT_EQ(events.redacted(R"({"email":"a"})"), R"({"email":"***"})");
+  Projection rows = project("{topics: topic, envelope: outbox, redact: [data.order_id]}");
+  EXPECT_THAT(rows.redacted(outbox("c")), HasSubstr(R"(\"order_id\":\"***\")"));
+}
+
+TEST(Redact, MapsNameThePlaceThatTheyRead) {
+  Projection p = project("{topics: topic, envelope: {id: id, data: {mail: contact.email, n: n + 1}}, redact: [data.mail]}");
+  EXPECT_EQ(p.redacted(R"({"contact":{"email":"a"},"n":1})"), R"({"contact":{"email":"***"},"n":1})");
+  Projection built(with_view("{topics: topic, envelope: {id: id, data: {n: n + 1}}, redact: [data.n]}"));
+  EXPECT_THAT(built.findings(), HasSubstr("redact: data.n is no place in the record's value"));
+}
+
+TEST(Redact, NothingIsHiddenUnasked) { EXPECT_EQ(project("{topics: topic, envelope: flat}").redacted("{}"), "(no redactor)"); }
+
 TEST(EnvelopeForms, AreKnownByTheirNames) {
   for (const char* name : {"flat", "cloudevents", "headers", "debezium", "outbox"})
     EXPECT_NE(codec::find_envelope_form(name), nullptr) << name;

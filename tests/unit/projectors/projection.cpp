@@ -134,6 +134,11 @@ std::string Projection::changes(const TestRecord& record) {
   return answer;
 }
 
+std::string Projection::redacted(std::string_view value) const {
+  const auto redactor = declarative::make_redactor(plan_, 0);
+  return redactor ? redactor(value).value_or("(nothing)") : "(no redactor)";
+}
+
 std::vector<std::string> data_lines(const std::string& name) {
   std::ifstream in(std::string(FOLDLINE_TEST_DATA) + "/" + name);
   if (!in) throw std::runtime_error("no test data " + name);

@@ -66,6 +66,8 @@ class Projection {
   [[nodiscard]] const Event& last_event() const { return event_; }
   [[nodiscard]] const ChangeList& last_changes() const { return changes_; }
   [[nodiscard]] const Error& last_error() const { return error_; }
+  // What a letter shows of a record of the first source.
+  [[nodiscard]] std::string redacted(std::string_view value) const;
   [[nodiscard]] DecoderCounts counts(std::size_t source = 0) const { return decoders_[source]->counts(); }
 
  private:
