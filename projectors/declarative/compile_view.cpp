@@ -83,6 +83,7 @@ class ViewCompiler {
     OperationPlan operation;
     operation.field = static_cast<std::uint16_t>(field);
     operation.op = op;
+    operation.takes_null = op == Op::set && !schema_.fields[field].not_null;
     operation.may_be_left = patch || (!copy && compiled->plan.from != ValuePlan::From::slot);
     const std::string word = copy ? "copy" : (patch ? "patch" : std::string(to_string(op)));
     operation.label = word + " " + schema_.fields[field].name;
@@ -101,6 +102,11 @@ class ViewCompiler {
       const bool patch = named.source == NamedOperation::Source::patch;
       auto compiled = named.expr != nullptr ? expressions_.value(*named.expr, type, *schema_.literals)
                                             : expressions_.member(*named.name, *named.at, type, patch);
+      const bool is_null = compiled && compiled->plan.from == ValuePlan::From::constant && compiled->plan.constant.is_null();
+      if (is_null && (named.op != Op::set || schema_.fields[field].not_null)) {
+        expressions_.problems().error(named.expr->at,
+                                      *named.name + " can't be null here: it has a default or is added to, or this is no `set`");
+      }
       add_operation(plan, field, named.op, std::move(compiled), copy, patch);
     }
     if (!clause.patch_all) return;

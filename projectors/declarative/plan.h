@@ -39,6 +39,7 @@ struct OperationPlan {
   // Nothing there leaves the field as it is: `patch`, and an expression that answers none. Else it is an error: `copy`, and a path
   // (language.md rule 5).
   bool may_be_left = false;
+  bool takes_null = false;  // `set`, of a field without a default
   ValuePlan value;
   std::string label;  // for messages: "copy total_cents"
 };

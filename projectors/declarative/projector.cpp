@@ -218,9 +218,10 @@ class ViewRun {
                    "`patch`, or `.?` in an expression, takes what may be missing", false});
         return place(operation.label);
       }
-      if (value.is_null() && operation.op != Op::set) {
-        run_.stop(
-            {ErrorCode::value, operation.value.text + " is null, and only `set` takes that", "coalesce(x, 0) gives another value", false});
+      if (value.is_null() && !operation.takes_null) {
+        const char* why = operation.op == Op::set ? " is null, and the field has a default or is added to, so it is never null"
+                                                  : " is null, and only `set` takes that";
+        run_.stop({ErrorCode::value, operation.value.text + why, "coalesce(x, 0) gives another value", false});
         return place(operation.label);
       }
       assignments[count++] = {operation.field, operation.op, value};

@@ -53,6 +53,12 @@ TEST(CompileErrors, AFieldInTwoOperations) {
   EXPECT_THAT(clause("[{min: {total_cents: 1}}, {max: {total_cents: 1}}]"), HasSubstr("total_cents takes both `min` and `max`"));
 }
 
+TEST(CompileErrors, NullWhereNoneCanBe) {
+  EXPECT_THAT(clause("{add: {total_cents: null}}"), HasSubstr("total_cents can't be null here"));
+  EXPECT_THAT(clause("[{add: {total_cents: 1}}, {set: {total_cents: null}}]"), HasSubstr("total_cents can't be null here"));
+  EXPECT_THAT(clause("{set: {total_cents: null}}"), Not(HasSubstr("error")));
+}
+
 TEST(CompileErrors, DeleteStandsAlone) { EXPECT_THAT(clause("{delete: true, add: {total_cents: 1}}"), HasSubstr("delete")); }
 
 TEST(CompileErrors, TypesAndPatterns) {

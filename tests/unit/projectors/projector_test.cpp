@@ -57,6 +57,13 @@ TEST(Projector, EveryOperation) {
   EXPECT_EQ(clauses("{e: {delete: true}}").changes(R"({"type":"e","k":"x"})"), "v[x] delete");
 }
 
+// The store would refuse the whole batch.
+TEST(Projector, AFieldWithADefaultIsNeverNull) {
+  Projection p = clauses("{e: {copy: [s]}, f: {set: {n: data.n}}, g: {add: {n: 1}}}", "{s: {type: text, default: \"'new'\"}, n: bigint}");
+  EXPECT_THAT(p.changes(R"({"type":"e","k":"x","s":null})"), HasSubstr("copy s: data.s is null, and the field has a default"));
+  EXPECT_THAT(p.changes(R"({"type":"f","k":"x","n":null})"), HasSubstr("set n: data.n is null"));
+}
+
 TEST(Projector, ValuesConvertWhereNothingIsLost) {
   Projection p = clauses("{e: {copy: [a, b, c, t]}}");
   EXPECT_EQ(p.changes(R"({"type":"e","k":"x","a":"12","b":"y","c":"1.50","t":0})"),
@@ -204,26 +211,26 @@ m:
 }
 )");
   ASSERT_TRUE(p.compiled()) << p.findings();
-const ViewSchema& v = p.view();
-EXPECT_EQ(v.store_name, "silver.v");
-EXPECT_EQ(v.doc, "what it is for");
-EXPECT_EQ(v.expire_after_us, 2 * 86'400'000'000LL);
-EXPECT_EQ(v.expire_from, "day");
-EXPECT_EQ(v.fillfactor, 70);
-ASSERT_EQ(v.indexes.size(), 2U);
-EXPECT_EQ(v.indexes[1].fields, (std::vector<std::string>{"n", "m"}));
-ASSERT_EQ(v.fields.size(), 5U);
-EXPECT_EQ(v.fields[0].default_value.as_text(), "placed");
-EXPECT_TRUE(v.fields[0].not_null);
-EXPECT_EQ(v.fields[0].ops, op_bit(Op::set));
-EXPECT_TRUE(equal(v.fields[1].default_value, Value::integer(0)));  // a field that a clause adds to starts at 0
-EXPECT_TRUE(v.fields[1].not_null);
-EXPECT_TRUE(v.fields[2].default_value.is_null());
-EXPECT_FALSE(v.fields[2].not_null);
-EXPECT_EQ(v.fields[2].ops, op_bit(Op::max));
-EXPECT_FALSE(v.fields[3].default_value.as_bool());
-EXPECT_TRUE(equal(v.fields[4].default_value, Value::interval(0)));
-EXPECT_EQ(v.guard_count, 0);
+  const ViewSchema& v = p.view();
+  EXPECT_EQ(v.store_name, "silver.v");
+  EXPECT_EQ(v.doc, "what it is for");
+  EXPECT_EQ(v.expire_after_us, 2 * 86'400'000'000LL);
+  EXPECT_EQ(v.expire_from, "day");
+  EXPECT_EQ(v.fillfactor, 70);
+  ASSERT_EQ(v.indexes.size(), 2U);
+  EXPECT_EQ(v.indexes[1].fields, (std::vector<std::string>{"n", "m"}));
+  ASSERT_EQ(v.fields.size(), 5U);
+  EXPECT_EQ(v.fields[0].default_value.as_text(), "placed");
+  EXPECT_TRUE(v.fields[0].not_null);
+  EXPECT_EQ(v.fields[0].ops, op_bit(Op::set));
+  EXPECT_TRUE(equal(v.fields[1].default_value, Value::integer(0)));  // a field that a clause adds to starts at 0
+  EXPECT_TRUE(v.fields[1].not_null);
+  EXPECT_TRUE(v.fields[2].default_value.is_null());
+  EXPECT_FALSE(v.fields[2].not_null);
+  EXPECT_EQ(v.fields[2].ops, op_bit(Op::max));
+  EXPECT_FALSE(v.fields[3].default_value.as_bool());
+  EXPECT_TRUE(equal(v.fields[4].default_value, Value::interval(0)));
+  EXPECT_EQ(v.guard_count, 0);
 }
 
 }  // namespace
