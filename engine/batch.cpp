@@ -1,11 +1,8 @@
 #include "engine/batch.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <string>
 #include <utility>
 
 namespace foldline {
@@ -48,6 +45,10 @@ std::uint64_t anchor_hash(const Record& record) {
   return record.value ? hash64(*record.value, key) : key ^ 0x9e3779b97f4a7c15ULL;
 }
 
+std::uint64_t anchor_hash(const BatchEntry& entry) {
+  return entry.too_large ? entry.content->omitted_anchor_hash : anchor_hash(entry.content->record);
+}
+
 std::int64_t bounded_event_time_us(const Event& event) {
   const std::int64_t recorded_us = event.record->timestamp_us;
   return recorded_us < 0 ? INT64_MIN : std::min(event.time_us, recorded_us + kMaxAheadUs);
@@ -73,20 +74,23 @@ void Batch::stage(const Record& record, std::size_t max_record_bytes) {
   copy.timestamp_us = record.timestamp_us;
   content->event.record = &copy;
   content->event.source = (*assignment_)[record.slot].source;
-  const std::size_t bytes = size_bytes(record);
-  const bool too_large = bytes > max_record_bytes;
-  if (too_large) {
-    const std::string pointer =
-        fmt::format("a record of {} bytes, to be read at {}, offset {}", bytes, copy.topic_partition->to_string(), record.offset);
-    copy.value = arena_.copy(pointer, kRecordPaddingBytes);
-  } else {
-    copy_bytes(record, copy);
-  }
   BatchEntry& entry = entries_.emplace_back();
   entry.content = content;
   entry.offset = record.offset;
   entry.slot = record.slot;
-  entry.too_large = too_large;
+  const std::size_t bytes = size_bytes(record);
+  if (bytes <= max_record_bytes) {
+    copy_bytes(record, copy);
+    return;
+  }
+  entry.too_large = true;
+  content->omitted_bytes = bytes;
+  content->omitted_anchor_hash = anchor_hash(record);
+  Record context = record;  // a letter shows key and headers where it can
+  context.value.reset();
+  if (size_bytes(context) > kMaxKeptContextBytes) context.headers = {};
+  if (size_bytes(context) > kMaxKeptContextBytes) context.key.reset();
+  copy_bytes(context, copy);
 }
 
 // One block: each piece is followed by the next one or by the padding, so kRecordPaddingBytes may be read past any of them.
@@ -107,16 +111,19 @@ void Batch::copy_bytes(const Record& from, Record& to) {
 
 void Batch::move_tail(std::size_t first, Batch& next) {
   for (std::size_t i = first; i < entries_.size(); ++i) {
-    next.stage(entries_[i].content->record, SIZE_MAX);
+    const BatchRecord& from = *entries_[i].content;
+    next.stage(from.record, SIZE_MAX);
     next.entries_.back().too_large = entries_[i].too_large;
+    next.entries_.back().content->omitted_bytes = from.omitted_bytes;
+    next.entries_.back().content->omitted_anchor_hash = from.omitted_anchor_hash;
   }
   entries_.resize(first);
   next.ends_.swap(ends_);  // where the log's end was seen behind records that are now the next batch's
 }
 
-void Batch::add_letter(std::size_t entry, Stage stage, Error error) {
+void Batch::add_letter(std::size_t entry, Stage stage, Error error, bool written) {
   entries_[entry].outcome = Outcome::letter;
-  BatchLetter letter{entry, stage, std::move(error)};
+  BatchLetter letter{entry, stage, std::move(error), written};
   letters_.insert(
       std::upper_bound(letters_.begin(), letters_.end(), entry, [](std::size_t e, const BatchLetter& other) { return e < other.entry; }),
       std::move(letter));

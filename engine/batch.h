@@ -24,6 +24,9 @@
 
 namespace foldline {
 
+// Key and headers of a record that is too large to be kept are kept up to here: a letter shows them.
+inline constexpr std::size_t kMaxKeptContextBytes = 64 * 1024;
+
 enum class Outcome : std::uint8_t {
   staged,     // not looked at yet
   decoded,    // an event that has not been folded yet
@@ -39,6 +42,9 @@ enum class Outcome : std::uint8_t {
 struct BatchRecord {
   Record record;
   Event event;
+  // Of a record that is too large to be kept: `record` then has no value, and a key and headers only while they are small.
+  std::uint64_t omitted_bytes = 0;        // the whole record's size
+  std::uint64_t omitted_anchor_hash = 0;  // of the whole record, so that the log can be recognised by it (G6)
 };
 
 // What is needed of every record again and again stands together, apart from the bulk.
@@ -49,7 +55,7 @@ struct BatchEntry {
   Outcome outcome = Outcome::staged;
   bool has_id = false;
   bool ignored = false;    // an event that changes nothing
-  bool too_large = false;  // the value was replaced by a pointer to its position
+  bool too_large = false;  // only its position, size and hash are kept
   Hash128 id;
   std::int64_t event_time_us = INT64_MIN;  // bounded (G12); INT64_MIN: counts for nothing
 };
@@ -79,7 +85,7 @@ class Batch {
   // Takes the entries from `first` on (and how far the log was read) out of this batch; stages them in `next`. Their bytes are copied.
   void move_tail(std::size_t first, Batch& next);
 
-  void add_letter(std::size_t entry, Stage stage, Error error);
+  void add_letter(std::size_t entry, Stage stage, Error error, bool written = false);
 
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   [[nodiscard]] std::vector<BatchEntry>& entries() { return entries_; }
@@ -110,6 +116,7 @@ class Batch {
 std::int64_t bounded_event_time_us(const Event& event);
 // Hash of a record's key and value, for the anchor (G6).
 std::uint64_t anchor_hash(const Record& record);
+std::uint64_t anchor_hash(const BatchEntry& entry);  // of the record as the log holds it, also when it was too large to be kept
 std::size_t size_bytes(const Record& record);
 
 }  // namespace foldline

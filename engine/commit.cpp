@@ -10,7 +10,7 @@ namespace {
 struct Moved {
   bool touched = false;
   std::int64_t next_offset = -1;
-  const BatchRecord* last = nullptr;
+  const BatchEntry* last = nullptr;
   std::int64_t max_event_time_us = INT64_MIN;
 };
 
@@ -39,8 +39,8 @@ PartitionCommit describe_part(const Commit& commit, std::uint32_t slot, const Mo
   part.after.next_offset = std::max(before.checkpoint.next_offset, moved.next_offset);
   part.after.max_event_time_us = std::max(before.checkpoint.max_event_time_us, moved.max_event_time_us);
   if (moved.last != nullptr) {
-    part.after.anchor_offset = moved.last->record.offset;
-    part.after.anchor_hash = anchor_hash(moved.last->record);
+    part.after.anchor_offset = moved.last->offset;
+    part.after.anchor_hash = anchor_hash(*moved.last);
   }
   if (!ids.empty()) {
     part.ids = ids.bytes();
@@ -70,9 +70,10 @@ void Commit::prepare() {
     Moved& m = moved[entry.slot];
     m.touched = true;
     m.next_offset = entry.offset + 1;
-    m.last = entry.content;
+    m.last = &entry;
     m.max_event_time_us = std::max(m.max_event_time_us, entry.event_time_us);
-    if (entry.has_id && id_window > 0) packers[entry.slot].add(entry.id, entry.offset);
+    const bool store_letter = is_store_letter(i);
+    if (id_window > 0 && (entry.has_id || store_letter)) packers[entry.slot].add(entry.id, entry.offset, store_letter);
     count(entry);
   }
   for (const std::uint32_t slot : starts) moved[slot].touched = true;
@@ -99,10 +100,18 @@ void Commit::prepare() {
   }
 }
 
+bool Commit::is_store_letter(std::size_t index) const {
+  if (batch->entries()[index].outcome != Outcome::letter) return false;
+  const auto& all = batch->letters();
+  const auto found =
+      std::lower_bound(all.begin(), all.end(), index, [](const BatchLetter& letter, std::size_t i) { return letter.entry < i; });
+  return found != all.end() && found->entry == index && found->stage == Stage::store;
+}
+
 void Commit::count(const BatchEntry& entry) {
   const bool event = entry.outcome == Outcome::event;
   ++counts.records;
-  counts.record_bytes += size_bytes(entry.content->record);
+  counts.record_bytes += entry.too_large ? entry.content->omitted_bytes : size_bytes(entry.content->record);
   counts.events += event ? 1U : 0U;
   counts.ignored += event && entry.ignored ? 1U : 0U;
   counts.missing_ids += event && !entry.has_id ? 1U : 0U;
@@ -140,6 +149,7 @@ Letter make_letter(const BatchEntry& entry, const BatchLetter& letter, std::int6
   out.timestamp_us = record.timestamp_us;
   out.key = owned(record.key);
   out.value = owned(record.value);
+  if (entry.too_large) out.omitted_bytes = entry.content->omitted_bytes;
   for (const Header& header : record.headers) out.headers.emplace_back(header.name, owned(header.value));
   out.event_id = event.id;
   out.event_type = event.type;

@@ -62,6 +62,7 @@ struct Commit {
 
   void prepare();
   void count(const BatchEntry& entry);
+  [[nodiscard]] bool is_store_letter(std::size_t index) const;
 
   // Made by prepare(); parallel to each other.
   std::vector<std::uint32_t> slots;    // of the partitions that move

@@ -65,7 +65,8 @@ struct LaneOptions {
   Duration retry_backoff_min = std::chrono::milliseconds(100);
   Duration retry_backoff_max = std::chrono::seconds(10);
   bool commit_group_offsets = true;  // for tools that watch lag; the truth is the store's checkpoint
-  std::uint64_t seed = 0;            // of jitter, owners and batch IDs; 0: from the system's randomness
+  // Of jitter, owners and batch IDs: another one for each lane and start. 0: from the system's randomness.
+  std::uint64_t seed = 0;
 };
 
 // Everything a lane works with. References must outlive it (see above).

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,7 @@ struct OpenedSlot {
   StoredPosition stored;
   IdWindow window;
   std::vector<std::int64_t> domain_next_offsets;
+  std::set<std::int64_t> store_letters;
   std::int64_t next_offset = 0;  // records below are not folded
   bool verify_anchor = false;    // the log was started at the anchor
   std::int64_t end_offset = -1;
@@ -115,6 +117,7 @@ struct Partition {
   std::int64_t end_offset = -1;
   IdWindow window;
   std::vector<std::int64_t> domain_next_offsets;  // G4; empty: no domain is ahead
+  std::set<std::int64_t> store_letters;           // offsets that the store had rejected before some domain moved past them (G28)
 };
 
 // A sealed batch on its way to the store, whole or in ranges.

@@ -132,19 +132,12 @@ Result<void> OpenJob::load_ids(const OpenedPartition& found, OpenedSlot& out) co
   std::size_t bytes = 0;
   for (const IdChunk& chunk : found.ids) bytes += chunk.packed.size();
   out.window.reserve(bytes / 17);
-  const std::int64_t resume = out.next_offset;
-  bool past = false;
+  PastIds past;
   for (const IdChunk& chunk : found.ids) {
-    auto r = unpack_ids(chunk.packed, [&](const Hash128& id, std::int64_t offset) {
-      if (offset < resume) {
-        out.window.record(id, offset);
-      } else {
-        past = true;
-      }
-    });
-    if (!r) return r;
+    if (auto r = foldline::load_ids(chunk.packed, out.next_offset, out.window, past); !r) return r;
   }
-  if (!past && !found.ids.empty()) {
+  out.store_letters.insert(past.store_letters.begin(), past.store_letters.end());
+  if (!past.any && !found.ids.empty()) {
     out.stored.tail_first_offset = found.ids.back().first_offset;
     out.stored.tail_bytes = found.ids.back().packed.size();
   }
@@ -183,6 +176,7 @@ void Lane::Impl::take_opened(OpenJob& open) {
     partition.domain_next_offsets = std::move(opened.domain_next_offsets);
     auto& watermarks = partition.domain_next_offsets;
     if (std::ranges::all_of(watermarks, [&](std::int64_t w) { return w <= opened.next_offset; })) watermarks.clear();
+    partition.store_letters = std::move(opened.store_letters);
     partition.next_offset = opened.next_offset;
     partition.seen_offset = -1;
     partition.end_offset = opened.end_offset;

@@ -157,8 +157,9 @@ void Lane::Impl::decode(std::size_t index) {
   Event& event = entry.content->event;
   if (entry.too_large) {
     entry.outcome = Outcome::failed;
-    decode_errors.emplace_back(index, Error{ErrorCode::limit, std::string(*entry.content->record.value) + " is larger than Foldline takes",
-                                            "the limit is max_record_bytes", false});
+    decode_errors.emplace_back(
+        index, Error{ErrorCode::limit, fmt::format("a record of {} bytes is larger than Foldline takes", entry.content->omitted_bytes),
+                     "the limit is --max-record-bytes", false});
     return;
   }
   auto decoded = deps.decoders[event.source]->decode(entry.content->record, building->arena(), event);
@@ -190,6 +191,11 @@ bool Lane::Impl::fold(std::size_t index) {
   if (entry.outcome == Outcome::failed) {
     const auto error = std::find_if(decode_errors.begin(), decode_errors.end(), [&](const auto& e) { return e.first == index; });
     become_letter(index, Stage::decode, std::move(error->second));
+    return true;
+  }
+  if (!partition.store_letters.empty() && partition.store_letters.erase(entry.offset) > 0) {
+    // Half of it may be past; its letter was acknowledged before (G28).
+    building->add_letter(index, Stage::store, {ErrorCode::store_rejected, "rejected by the store", "", false}, true);
     return true;
   }
   Stage stage = Stage::project;

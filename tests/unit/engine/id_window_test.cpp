@@ -1,0 +1,172 @@
+// G14, G15: processed IDs in memory and packed.
+#include "engine/id_window.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <map>
+#include <random>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/id_chunk.h"
+
+namespace foldline {
+namespace {
+
+Hash128 id_of(std::uint64_t n) { return hash_event_id("", "event-" + std::to_string(n)); }
+
+// The rule as it is written: the same ID stands in [o - W, o).
+class NaiveWindow {
+ public:
+  explicit NaiveWindow(std::int64_t window) : window_(window) {}
+  bool check_and_record(std::uint64_t id, std::int64_t offset) {
+    bool duplicate = false;
+    for (const auto& [other, at] : seen_) duplicate |= other == id && at >= offset - window_ && at < offset;
+    seen_.emplace_back(id, offset);
+    return duplicate;
+  }
+
+ private:
+  std::int64_t window_;
+  std::vector<std::pair<std::uint64_t, std::int64_t>> seen_;
+};
+
+TEST(IdWindow, AgreesWithTheRuleForRandomHistories) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937_64 random(seed);
+    const std::int64_t window = static_cast<std::int64_t>(random() % 200);
+    const std::uint64_t ids = 1 + random() % 300;
+    IdWindow fast(window);
+    NaiveWindow naive(window);
+    if (random() % 2 == 0) fast.reserve(random() % 500);
+    std::int64_t offset = static_cast<std::int64_t>(random() % 3 == 0 ? random() % (1ULL << 40) : 0);
+    for (int i = 0; i < 600; ++i) {
+      const std::uint64_t id = random() % ids;
+      ASSERT_EQ(fast.check_and_record(id_of(id), offset), naive.check_and_record(id, offset)) << "at offset " << offset;
+      // Gaps: control records, compaction, and once in a while more than 32 bits.
+      offset += random() % 8 == 0 ? 1 + static_cast<std::int64_t>(random() % 50) : 1;
+      if (random() % 400 == 0) offset += 1LL << 33;
+    }
+  }
+}
+
+TEST(IdWindow, LastOccurrenceCountsSoAChainOfDuplicatesStaysOne) {
+  IdWindow window(10);
+  EXPECT_FALSE(window.check_and_record(id_of(1), 0));
+  for (std::int64_t offset = 10; offset <= 50; offset += 10) EXPECT_TRUE(window.check_and_record(id_of(1), offset)) << offset;
+  EXPECT_FALSE(window.check_and_record(id_of(1), 61)) << "eleven offsets later it is forgotten";
+}
+
+TEST(IdWindow, AnEventAskedForAgainAfterItsBatchWasCutIsNoDuplicateOfItself) {
+  IdWindow window(10);
+  EXPECT_FALSE(window.check_and_record(id_of(1), 5));
+  EXPECT_FALSE(window.check_and_record(id_of(1), 5));
+  EXPECT_TRUE(window.check_and_record(id_of(1), 6));
+}
+
+TEST(IdWindow, RemembersNothingWithoutAWindow) {
+  IdWindow window(0);
+  EXPECT_FALSE(window.check_and_record(id_of(1), 0));
+  EXPECT_FALSE(window.check_and_record(id_of(1), 1));
+  EXPECT_EQ(window.size_bytes(), 0U);
+}
+
+TEST(IdWindow, TakesAtMost40BytesAnIdAndNeverGrowsPastItsWindow) {
+  constexpr std::int64_t kWindow = 250'000;
+  IdWindow window(kWindow);
+  std::size_t most = 0;
+  for (std::int64_t offset = 0; offset < 4 * kWindow; ++offset) {
+    window.check_and_record(id_of(static_cast<std::uint64_t>(offset)), offset);
+    most = std::max(most, window.size());
+  }
+  EXPECT_LE(window.size_bytes(), 40U * kWindow);
+  EXPECT_LT(most, kWindow * 13U / 10U) << "expired IDs must be swept";
+}
+
+TEST(IdWindow, RecordTakesWhatTheStoreHadInAnyOrder) {
+  IdWindow window(100);
+  window.record(id_of(1), 950);
+  window.record(id_of(2), 940);
+  window.record(id_of(1), 930);
+  EXPECT_TRUE(window.check_and_record(id_of(1), 1045));
+  EXPECT_FALSE(window.check_and_record(id_of(2), 1046));
+}
+
+TEST(IdChunk, UnpacksWhatWasPackedSegmentBySegment) {
+  std::mt19937_64 random(7);
+  std::string chunk;
+  std::vector<std::pair<Hash128, std::int64_t>> expected;
+  std::int64_t offset = 0;
+  for (int segment = 0; segment < 20; ++segment) {
+    IdPacker packer;
+    for (std::uint64_t i = 1 + random() % 30; i > 0; --i) {
+      offset += 1 + static_cast<std::int64_t>(random() % 3 == 0 ? random() % (1ULL << 40) : 0);
+      packer.add(id_of(random()), offset);
+      expected.emplace_back(Hash128{}, offset);
+    }
+    chunk += packer.bytes();
+    EXPECT_EQ(packer.last_offset(), offset);
+  }
+  std::size_t at = 0;
+  const auto r = unpack_ids(chunk, [&](const Hash128& /*id*/, std::int64_t o, bool /*letter*/) { EXPECT_EQ(o, expected[at++].second); });
+  ASSERT_TRUE(r.has_value());
+  EXPECT_EQ(at, expected.size());
+}
+
+TEST(IdChunk, BytesAreThoseOfTheDocumentedFormat) {
+  IdPacker packer;
+  packer.add({0x0102030405060708ULL, 0x090a0b0c0d0e0f10ULL}, 0x1122);
+  packer.add({0xffULL, 0x01ULL}, 0x1122 + 150, true);
+  const char expected[] =
+      "\x00\x00\x00\x00\x00\x00\x11\x22\x00\x00\x00\x02"
+      "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x00"
+      "\x00\x00\x00\x00\x00\x00\x00\xff\x00\x00\x00\x00\x00\x00\x00\x01\xad\x02";
+  EXPECT_EQ(packer.bytes(), std::string_view(expected, sizeof expected - 1));
+}
+
+TEST(IdChunk, ADamagedChunkIsAnErrorNeverAWrongAnswerPastItsEnd) {
+  IdPacker packer;
+  for (int i = 0; i < 5; ++i) packer.add(id_of(static_cast<std::uint64_t>(i)), 100 + i);
+  const std::string whole(packer.bytes());
+  for (std::size_t size = 1; size < whole.size(); ++size) {
+    EXPECT_FALSE(unpack_ids(std::string_view(whole).substr(0, size), [](const Hash128&, std::int64_t, bool) {}).has_value()) << size;
+  }
+  std::mt19937_64 random(3);
+  for (int i = 0; i < 2000; ++i) {
+    std::string bytes = whole;
+    bytes[random() % bytes.size()] = static_cast<char>(random());
+    (void)unpack_ids(bytes, [](const Hash128&, std::int64_t offset, bool) { EXPECT_GE(offset, 0); });
+  }
+}
+
+TEST(IdChunk, AMillionIdsLoadInATimeThatAnAssignmentCanWait) {
+  constexpr std::uint64_t kIds = 1'000'000;
+  std::vector<std::string> chunks;
+  IdPacker packer;
+  for (std::uint64_t i = 0; i < kIds; ++i) {
+    packer.add(Hash128{i * 0x9e3779b97f4a7c15ULL, i + 1}, static_cast<std::int64_t>(i));
+    if (i % 20'000 == 19'999) {
+      chunks.emplace_back(packer.bytes());
+      packer.clear();
+    }
+  }
+  const auto started = std::chrono::steady_clock::now();
+  IdWindow window(static_cast<std::int64_t>(kIds));
+  window.reserve(kIds);
+  PastIds past;
+  for (const std::string& chunk : chunks) {
+    ASSERT_TRUE(load_ids(chunk, static_cast<std::int64_t>(kIds), window, past).has_value());
+  }
+  const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started).count();
+  RecordProperty("milliseconds", static_cast<int>(spent));
+  EXPECT_EQ(window.size(), kIds);
+  // Measured at 60 ms; the limit leaves room for a busy machine and sanitizers.
+  EXPECT_LT(spent, 5'000);
+  std::printf("loaded %llu IDs in %lld ms\n", static_cast<unsigned long long>(kIds), static_cast<long long>(spent));
+}
+
+}  // namespace
+}  // namespace foldline
