@@ -222,6 +222,7 @@ void Lane::Impl::stop_partition(std::uint32_t slot, Error error) {
   if (building) building->forget_end(slot);
   if (carry) carry->forget_end(slot);
   deps.log.stop(slot);
+  publish_partitions();  // the metric tells at once, not at the next commit or recheck
 }
 
 bool Lane::Impl::all_stopped() const {
