@@ -46,12 +46,17 @@ WorkerOptions worker_options(const RunOptions& options, const config::Projection
   return out;
 }
 
-Result<std::unique_ptr<LetterSink>> new_letters(const config::ProjectionFile& file) {
+Result<std::unique_ptr<LetterSink>> new_letters(const Projection& projection) {
+  const config::ProjectionFile& file = projection->file;
   auto producer = kafka::Producer::create(kafka_options(file));
   if (!producer) return fail(producer.error());
+  const auto redactor_of = [projection](const std::string& topic) {
+    const int source = source_of_topic(projection->file, topic);
+    return source < 0 ? Redactor{} : declarative::make_redactor(projection, static_cast<std::size_t>(source));
+  };
   return std::make_unique<KafkaLetters>(
       std::move(*producer),
-      KafkaLettersOptions{.projection = file.projection, .topic_template = file.dead_letter.topic, .redactor_of = {}});
+      KafkaLettersOptions{.projection = file.projection, .topic_template = file.dead_letter.topic, .redactor_of = redactor_of});
 }
 
 WorkerParts worker_parts(const Projection& projection) {
@@ -63,7 +68,7 @@ WorkerParts worker_parts(const Projection& projection) {
     return decoders;
   };
   out.new_projector = [projection] { return declarative::make_projector(projection); };
-  out.new_letters = [projection] { return new_letters(projection->file); };
+  out.new_letters = [projection] { return new_letters(projection); };
   out.source_of = [projection](const std::string& topic) { return source_of_topic(projection->file, topic); };
   out.views = &projection->views;
   return out;

@@ -130,7 +130,11 @@ std::string letter_topic(const std::string& topic_template, const std::string& t
 std::string letter_json(const Letter& letter, const std::string& projection, const Redactor& redactor) {
   std::string out = "{";
   add_original(out, letter, redactor);
-  add_string(out, "error", cut(letter.error, kMaxErrorBytes));
+  // The store's own words may quote values of the row; those of decoder and projector are scrubbed where they are made.
+  const bool may_quote = redactor && letter.stage == Stage::store;
+  add_string(out, "error",
+             may_quote ? "the store rejects the event; its words are hidden because the source has redacted paths"
+                       : cut(letter.error, kMaxErrorBytes));
   add_string(out, "failedAt", format_timestamp(letter.failed_at_us));
   fmt::format_to(std::back_inserter(out), ",\"retryCount\":{}", letter.retry_count);
   add_string(out, "letterId", letter_id(projection, letter.topic_partition, letter.offset));

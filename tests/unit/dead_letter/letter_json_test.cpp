@@ -128,6 +128,15 @@ TEST(LetterJson, ARedactedLetterNeverHoldsTheOriginal) {
   EXPECT_EQ(letter_json(letter, "analytics", cannot).find("secret"), std::string::npos);
 }
 
+TEST(LetterJson, TheStoresWordsAreHiddenWhereTheSourceHasRedactedPaths) {
+  Letter letter = example();
+  letter.stage = Stage::store;
+  letter.error = "Key (email)=(ada@example.org) already exists";
+  const Redactor stars = [](std::string_view) { return std::optional<std::string>(R"({"email":"***"})"); };
+  EXPECT_EQ(letter_json(letter, "analytics", stars).find("ada@"), std::string::npos);
+  EXPECT_NE(letter_json(letter, "analytics", {}).find("ada@"), std::string::npos);
+}
+
 TEST(LetterJson, AnyBytesGiveValidJson) {
   const std::uint64_t seed = std::random_device{}();
   std::mt19937_64 random(seed);
