@@ -158,3 +158,21 @@ def test_an_idle_worker_stays_ready_and_commits_nothing_new(scenario):
     commits = worker.metrics().sum("foldline_commits_total")
     stays_true(lambda: worker.ready, 3, "ready")
     assert worker.metrics().sum("foldline_commits_total") <= commits + 1
+
+
+def test_sigterm_before_anything_has_begun(scenario):
+    """While the topic is missing, the broker away, or the store away: the exit is clean and quick."""
+    scenario.write_file()
+    missing_topic = scenario.start_worker()
+    no_broker = scenario.start_worker(env={"KAFKA_BROKERS": "127.0.0.1:1"})
+    no_store = scenario.start_worker(env={"POSTGRES_URL": "postgresql://nobody@127.0.0.1:1/nothing"})
+    workers = [missing_topic, no_broker, no_store]
+    for worker in workers:
+        wait_until(lambda: worker.get("/readyz")[0] == 503, 20, "/readyz tells that it is not ready")
+        assert worker.alive
+    start = time.monotonic()
+    for worker in workers:
+        worker.terminate()
+    assert [worker.wait_exit(15) for worker in workers] == [0, 0, 0]
+    assert time.monotonic() - start < 12
+    assert "127.0.0.1:1" in no_broker.log() and "127.0.0.1" in no_store.log()

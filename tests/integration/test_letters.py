@@ -128,8 +128,24 @@ def test_a_record_of_20_mb_is_pointed_at_and_passed(scenario):
     scenario.wait_caught_up(90)
     letters = scenario.letters()
     assert len(letters) == 1 and letters[0]["encoding"] == "pointer" and letters[0]["offset"] == 1
+    assert letters[0]["originalEvent"] is None and letters[0]["originalBytes"] > 20_000_000 and letters[0]["key"] == "huge"
     assert set(scenario.fact_orders()) == {"before", "after"}
     assert worker.metrics().sum("process_resident_memory_bytes") < 500e6
+
+
+def test_a_record_above_the_limit_is_an_anchor_like_any_other(scenario):
+    """G6: the last record before a restart was too large to keep; the log must be recognised by it all the same."""
+    scenario.make_topic(1)
+    scenario.place("large", note="x" * 50_000)
+    scenario.kafka.flush()
+    worker = scenario.start_worker("--max-record-bytes", "10000")
+    scenario.wait_caught_up()
+    assert worker.stop() == 0
+    scenario.place("after")
+    scenario.kafka.flush()
+    scenario.start_worker()
+    scenario.wait_caught_up()
+    assert set(scenario.fact_orders()) == {"after"} and len(scenario.letters()) == 1
 
 
 def test_a_large_record_within_the_limit_is_folded(scenario):
