@@ -53,6 +53,13 @@ std::string indent_of(std::string_view text, std::size_t caret) {
   return out;
 }
 
+// Lines after the first stand under it.
+std::string indented(const std::string& hint) {
+  std::string out;
+  for (const char c : hint) out += c == '\n' ? std::string("\n    ") : std::string(1, c);
+  return out;
+}
+
 auto order_of(const Diagnostic& d) {
   // Errors before warnings of the same place.
   return std::tuple(std::string_view(d.at.file), d.at.line, d.at.column, d.severity != Severity::error);
@@ -123,7 +130,7 @@ std::string Diagnostics::to_string() const {
     if (!d.at.file.empty()) out += ": ";
     out += d.severity == Severity::error ? "error: " : "warning: ";
     out += d.message + "\n" + quote(d.at);
-    if (!d.hint.empty()) out += "  help: " + d.hint + "\n";
+    if (!d.hint.empty()) out += "  help: " + indented(d.hint) + "\n";
   }
   return out;
 }

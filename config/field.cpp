@@ -75,7 +75,7 @@ constexpr Property<KeyPartDraft> kKeyPart[] = {
     {{.name = "doc", .shape = Shape::text, .fallback = "none", .doc = "the column's comment"}, load_draft_doc<KeyPartSpec>},
 };
 constexpr Level<KeyPartDraft> kKeyPartLevel = {
-    {"a key part", "Key part", "Short: `order_id: text`. Types: all but json, double, list(T) and set(T)."}, kKeyPart};
+    {"a key part", "Key part", "Short: `order_id: text`. Types: all but json, double, inet, list(T) and set(T)."}, kKeyPart};
 
 void load_default(Reader& reader, const YamlNode& node, FieldDraft& out) { out.spec.default_value = reader.expression(node, "default"); }
 

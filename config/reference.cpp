@@ -2,6 +2,7 @@
 
 #include <cctype>
 
+#include "common/expr/functions.h"
 #include "config/levels.h"
 #include "config/type_text.h"
 
@@ -19,8 +20,9 @@ std::string words_of(const PropertyInfo& info) {
       std::string& to = choice.refused.empty() ? built : refused;
       to += (to.empty() ? "`" : ", `") + std::string(choice.word) + "`";
     }
-    out += out.empty() ? "" : ": ";
-    out += built;
+    // Some docs explain their words one by one.
+    const bool explained = out.find("`" + std::string(info.choices.front().word) + "`") != std::string::npos;
+    if (!explained) out += (out.empty() ? "" : ": ") + built;
     if (!refused.empty()) out += " (not built yet: " + refused + ")";
   }
   if (!info.bounds.empty()) out += " (" + std::string(info.bounds) + ")";
@@ -48,6 +50,18 @@ std::string table_of(const LevelDescription& level) {
   if (!rows.empty()) out += "| key | meaning | default |\n| --- | --- | --- |\n" + rows + "\n";
   if (!refused.empty()) out += "Part of the language and not built yet, so refused by name, with what to do instead:\n\n" + refused + "\n";
   return out;
+}
+
+// ---- functions
+
+std::string signature(const expr::Function& function) {
+  std::string out = "`";
+  std::size_t first = 0;
+  if (function.method) out += expr::describe(function.parameters[first++]) + ".";
+  out += std::string(function.name) + "(";
+  for (std::size_t i = first; i < function.parameter_count; ++i) out += (i == first ? "" : ", ") + expr::describe(function.parameters[i]);
+  if (function.zone) out += function.parameter_count == first ? "zone?" : ", zone?";
+  return out + ")`";
 }
 
 // ---- JSON Schema (https://json-schema.org/draft/2020-12)
@@ -153,6 +167,17 @@ std::vector<LevelDescription> all_levels() {
 std::string reference_markdown() {
   std::string out;
   for (const LevelDescription& level : all_levels()) out += table_of(level);
+  return out;
+}
+
+std::string functions_markdown() {
+  std::string out = "| function | answers | meaning |\n| --- | --- | --- |\n";
+  for (const auto group : {expr::text_functions(), expr::time_functions(), expr::conversion_functions(), expr::collection_functions()}) {
+    for (const expr::Function& function : group) {
+      out += "| " + signature(function) + " | " + std::string(expr::to_string(function.result)) + " | " +
+             escaped_cell(std::string(function.doc)) + " |\n";
+    }
+  }
   return out;
 }
 

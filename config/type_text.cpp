@@ -146,6 +146,7 @@ TypeText parse_type(std::string_view text, bool allow_optional) {
 std::string_view refused_in_key(const Type& type) {
   switch (type.kind) {
     case TypeKind::json: return "equal JSON may be written in different ways";
+    case TypeKind::inet: return "equal addresses may be written in different ways; use text";
     case TypeKind::list:
     case TypeKind::set: return "a row is found by single values";
     case TypeKind::floating: return "equal amounts may differ in their last bit; use numeric";

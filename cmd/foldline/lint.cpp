@@ -83,10 +83,10 @@ void add_lint(CLI::App& app, int& exit_code) {
   lint->add_option("--shared", arguments->lint.shared,
                    "file with stores and sources shared by projections; default: foldline.yaml beside FILE");
   lint->add_option("--explain", arguments->lint.explain_view, "print how the order of this view's events is proven");
-  lint->add_flag("--print-reference", arguments->reference, "print every key of the language as Markdown");
+  lint->add_flag("--print-reference", arguments->reference, "print every key and function of the language as Markdown");
   lint->add_flag("--print-schema", arguments->schema, "print the JSON Schema of projection files, for editors");
   lint->callback([arguments, &exit_code] {
-    if (arguments->reference) std::cout << config::reference_markdown();
+    if (arguments->reference) std::cout << config::reference_markdown() << "### Functions\n\n" << config::functions_markdown();
     if (arguments->schema) std::cout << config::json_schema();
     if (arguments->reference || arguments->schema) return;
     if (arguments->lint.files.empty()) throw CLI::RequiredError("FILE");

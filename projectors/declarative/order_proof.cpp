@@ -232,18 +232,15 @@ class ViewProof {
   }
 
   void report(const std::string& tried, config::Diagnostics& diagnostics) const {
-    std::string message =
-        "the rows of `" + view_.name + "` depend on the order of their events, and that order is not proven\n" + effects(true) + tried;
-    message.pop_back();
-    diagnostics.error(
-        view_.at, std::move(message),
-        "one of these:\n"
-        "    (a) state at the source what the producer's record key holds (partition_key: data.order_id), and make it a part of the key;\n"
-        "        types that stand in one of several topics: list them under that source's `events`\n"
-        "    (b) make `id` a part of the key: one row for each event\n"
-        "    (c) newest_by: time, at the view: the newest value of each field stays\n"
-        "    (d) cross_partition: never, if you know that all events of a row come through one partition; or\n"
-        "        cross_partition: arrival_order, if the last to arrive may win");
+    diagnostics.error(view_.at, "the rows of `" + view_.name + "` depend on the order of their events, and that order is not proven",
+                      "what depends on it:\n" + effects(true) + "tried:\n" + tried +
+                          "one of these helps:\n"
+                          "  (a) state at the source what the producer's record key holds (partition_key: data.order_id), and make it a\n"
+                          "      part of the key; where there are several topics, list each one's types under its source's `events`\n"
+                          "  (b) make `id` a part of the key: one row for each event\n"
+                          "  (c) newest_by: time, at the view: the newest value of each field stays\n"
+                          "  (d) cross_partition: never, if you know that all events of a row come through one partition; or\n"
+                          "      cross_partition: arrival_order, if the last to arrive may win");
   }
 
   const ProjectionFile& file_;

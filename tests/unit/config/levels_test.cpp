@@ -173,6 +173,7 @@ TEST(Levels, NamesInAView) {
       {key("{" + std::string(64, 'a') + ": text}"), "6:11: error: the key part `", "longer than 63 bytes"},
       {key("{}"), "6:10: error: `key` names no part", ""},
       {key("{id: json}"), "6:15: error: the type json can't be part of a key", "uuid or dates"},
+      {key("{id: inet}"), "6:15: error: the type inet can't be part of a key", "whole numbers"},
       {key("{id: double}"), "6:15: error: the type double can't be part of a key", "numeric"},
       {key("{id: {type: list(text)}}"), "6:15: error: the type list(text) can't be part of a key", ""},
       {"projection: p\nsource: {topics: o, envelope: flat}\nstore: {memory: {}}\nviews: {V: {key: {id: text}, on_event: {a: {set: {}}}}}\n",
