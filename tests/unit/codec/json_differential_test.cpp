@@ -7,8 +7,8 @@
 
 #include "common/codec/json_plan.h"
 #include "common/codec/json_text.h"
-#include "padded.h"
-#include "random_json.h"
+#include "tests/unit/codec/padded.h"
+#include "tests/unit/codec/random_json.h"
 
 namespace foldline::codec {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "common/json.h"
-#include "padded.h"
+#include "tests/unit/codec/padded.h"
 
 namespace foldline::codec {
 namespace {

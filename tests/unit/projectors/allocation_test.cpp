@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "projection.h"
+#include "tests/unit/projectors/projection.h"
 
 namespace {
 

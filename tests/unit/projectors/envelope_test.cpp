@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/codec/envelope.h"
-#include "projection.h"
+#include "tests/unit/projectors/projection.h"
 
 namespace foldline {
 namespace {

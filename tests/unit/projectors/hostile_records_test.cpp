@@ -4,7 +4,7 @@
 
 #include <random>
 
-#include "projection.h"
+#include "tests/unit/projectors/projection.h"
 
 namespace foldline {
 namespace {

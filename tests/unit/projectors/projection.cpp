@@ -1,4 +1,4 @@
-#include "projection.h"
+#include "tests/unit/projectors/projection.h"
 
 #include <fstream>
 #include <stdexcept>

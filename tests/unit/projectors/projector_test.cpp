@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "projection.h"
+#include "tests/unit/projectors/projection.h"
 
 namespace foldline {
 namespace {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "projection.h"
+#include "tests/unit/projectors/projection.h"
 
 namespace foldline {
 namespace {
@@ -73,8 +73,9 @@ TEST(SampleData, CamelCaseMadeAlikeByTheEnvelope) {
   ASSERT_TRUE(p.compiled()) << p.findings();
   const auto lines = data_lines("camel_case.ndjson");
   ASSERT_EQ(lines.size(), 2U);
-  EXPECT_EQ(p.event(lines[0]), "OrderPlaced id=550e8400-e29b-41d4-a716-446655440000 at 2026-03-30T10:00:00Z correlation=req-abc123 "
-                               "source=order-service version=1");
+  EXPECT_EQ(p.event(lines[0]),
+            "OrderPlaced id=550e8400-e29b-41d4-a716-446655440000 at 2026-03-30T10:00:00Z correlation=req-abc123 "
+            "source=order-service version=1");
   EXPECT_EQ(p.changes(lines[0]),
             "fact_orders[ord-123] set currency=EUR, set total_cents=5998, set customer_id=user-456, set item_count=1, "
             "set placed_at=2026-03-30T10:00:00Z; daily_revenue[2026-03-30, EUR] add orders=1, add revenue_cents=5998");
@@ -94,7 +95,7 @@ views:
     on_event: {OrderPlaced: {copy: [total], set: {rounded: data.total, price: data.total}}}
 )yaml");
   ASSERT_TRUE(p.compiled()) << p.findings();
-EXPECT_EQ(p.changes(data_lines("camel_case.ndjson")[0]), "orders[ord-123] set total=59.98, set rounded=59.98, set price=59.98");
+  EXPECT_EQ(p.changes(data_lines("camel_case.ndjson")[0]), "orders[ord-123] set total=59.98, set rounded=59.98, set price=59.98");
 }
 
 TEST(SampleData, FlatWithoutAnEnvelope) {
@@ -106,14 +107,14 @@ TEST(SampleData, FlatWithoutAnEnvelope) {
 }
 )yaml") + kViews);
   ASSERT_TRUE(p.compiled()) << p.findings();
-const auto lines = data_lines("flat.ndjson");
-ASSERT_EQ(lines.size(), 2U);
-EXPECT_EQ(p.event(lines[0]), "OrderPlaced id= at 2026-01-01T00:00:00Z");  // the record's time, and its position as identity
-EXPECT_EQ(p.changes(lines[0]),
-          "fact_orders[o-1] set currency=EUR, set total_cents=2999, set item_count=2, "
-          "set placed_at=2026-01-01T00:00:00Z; daily_revenue[2026-01-01, EUR] add orders=1, add revenue_cents=2999");
-EXPECT_EQ(p.changes(lines[1]), "fact_orders[o-1] set shipped_at=2026-01-01T00:00:00Z");
-EXPECT_EQ(p.counts().missing_ids, 0U);  // none was named
+  const auto lines = data_lines("flat.ndjson");
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(p.event(lines[0]), "OrderPlaced id= at 2026-01-01T00:00:00Z");  // the record's time, and its position as identity
+  EXPECT_EQ(p.changes(lines[0]),
+            "fact_orders[o-1] set currency=EUR, set total_cents=2999, set item_count=2, "
+            "set placed_at=2026-01-01T00:00:00Z; daily_revenue[2026-01-01, EUR] add orders=1, add revenue_cents=2999");
+  EXPECT_EQ(p.changes(lines[1]), "fact_orders[o-1] set shipped_at=2026-01-01T00:00:00Z");
+  EXPECT_EQ(p.counts().missing_ids, 0U);  // none was named
 }
 
 TEST(SampleData, Bank) {
@@ -149,17 +150,17 @@ views:
     on_event: {orders.create | orders.read | orders.update: {patch: all}, orders.delete: {delete: true}}
 )yaml");
   ASSERT_TRUE(p.compiled()) << p.findings();
-const auto lines = data_lines("debezium.ndjson");
-ASSERT_EQ(lines.size(), 3U);
-EXPECT_EQ(
-    p.event(TestRecord{lines[0], R"({"order_id":1001})"}),
-    "orders.create id=app.app_db.public.orders lsn=987654321 c {\"order_id\":1001} at 2024-03-15T10:53:20.123000Z key={\"order_id\":1001}");
-EXPECT_EQ(p.changes(lines[0]),
-          "orders[1001] set customer_id=501, set amount=29.99, set status=pending, set created_at=2024-03-15T10:53:20Z");
-EXPECT_EQ(p.changes(lines[1]),
-          "orders[1001] set customer_id=501, set amount=29.99, set status=confirmed, set created_at=2024-03-15T10:53:20Z");
-EXPECT_EQ(p.changes(lines[2]), "orders[1001] delete at 2024-03-15T10:53:29.123000Z");
-EXPECT_EQ(p.changes(TestRecord{std::nullopt, R"({"order_id":1001})"}), "skipped");  // G11: its tombstone
+  const auto lines = data_lines("debezium.ndjson");
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(p.event(TestRecord{lines[0], R"({"order_id":1001})"}),
+            "orders.create id=app.app_db.public.orders lsn=987654321 c {\"order_id\":1001} at 2024-03-15T10:53:20.123000Z "
+            "key={\"order_id\":1001}");
+  EXPECT_EQ(p.changes(lines[0]),
+            "orders[1001] set customer_id=501, set amount=29.99, set status=pending, set created_at=2024-03-15T10:53:20Z");
+  EXPECT_EQ(p.changes(lines[1]),
+            "orders[1001] set customer_id=501, set amount=29.99, set status=confirmed, set created_at=2024-03-15T10:53:20Z");
+  EXPECT_EQ(p.changes(lines[2]), "orders[1001] delete at 2024-03-15T10:53:29.123000Z");
+  EXPECT_EQ(p.changes(TestRecord{std::nullopt, R"({"order_id":1001})"}), "skipped");  // G11: its tombstone
 }
 
 TEST(SampleData, EveryMalformedRecordSaysWhatIsWrongWithIt) {
