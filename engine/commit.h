@@ -47,8 +47,17 @@ struct CommitCounts {
   std::uint64_t missing_ids = 0;
 };
 
+// Where a range of a batch is folded by itself.
+struct Refold {
+  explicit Refold(const std::vector<ViewSchema>& views) : fold(views) {}
+  Arena arena;
+  Fold fold;
+};
+
+// Owns, or shares, all that its job reads: the lane may forget it while the job runs.
 struct Commit {
   std::shared_ptr<Batch> batch;
+  std::shared_ptr<Refold> refold;  // null: the batch's own rows
   std::size_t begin = 0;
   std::size_t end = 0;
   bool last = true;                    // the range ends with its batch: the log's end counts too

@@ -11,14 +11,15 @@
 namespace foldline {
 
 std::shared_ptr<Commit> Lane::Impl::make_commit() {
-  if (sealed->fold) refold();
+  if (sealed->refold) refold();
   auto commit = std::make_shared<Commit>();
   commit->batch = sealed->batch;
   commit->begin = sealed->begin;
   commit->end = sealed->ends.back();
   commit->last = sealed->ends.size() == 1 && sealed->starts.empty();
   commit->starts = sealed->starts;
-  commit->rows = (sealed->fold ? *sealed->fold : sealed->batch->fold()).rows();
+  commit->refold = sealed->refold;
+  commit->rows = (sealed->refold ? sealed->refold->fold : sealed->batch->fold()).rows();
   for (const Partition& partition : partitions) commit->before.push_back(partition.stored);
   commit->owner = owner;
   commit->batch_id = make_uuid();
@@ -29,13 +30,14 @@ std::shared_ptr<Commit> Lane::Impl::make_commit() {
 
 // The range's events once more, by themselves.
 void Lane::Impl::refold() {
-  sealed->arena->reset();
-  sealed->fold->begin(*sealed->arena);
+  auto& [arena, fold] = *sealed->refold;
+  arena.reset();
+  fold.begin(arena);
   for (std::size_t i = sealed->begin; i < sealed->ends.back(); ++i) {
     const BatchEntry& entry = sealed->batch->entries()[i];
     if (entry.outcome != Outcome::event) continue;
     Stage stage = Stage::project;
-    if (project_and_fold(entry, *sealed->arena, *sealed->fold, stage).outcome == FoldOutcome::folded) continue;
+    if (project_and_fold(entry, arena, fold, stage).outcome == FoldOutcome::folded) continue;
     // An earlier event's `set`, now committed, had swallowed what can't be merged without it: the range ends here.
     sealed->ends.push_back(i);
     return;
@@ -50,10 +52,7 @@ void Lane::Impl::on_rejected(Error error, Instant now) {
     if (entries[i].outcome == Outcome::event && !entries[i].ignored) live.push_back(i);
   }
   sealed->commit.reset();
-  if (!sealed->fold) {
-    sealed->arena = std::make_unique<Arena>();
-    sealed->fold = std::make_unique<Fold>(deps.views);
-  }
+  if (!sealed->refold) sealed->refold = std::make_shared<Refold>(deps.views);
   if (live.empty()) {
     error.message = fmt::format("the store rejects a commit without rows: {}", error.message);
     wait_for(Wait::store, std::move(error), now);

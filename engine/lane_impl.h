@@ -127,9 +127,7 @@ struct Sealed {
   std::vector<std::size_t> ends;      // ends of the ranges still to be tried, the next one at the back
   std::vector<std::uint32_t> starts;  // see Commit
   std::shared_ptr<Commit> commit;     // of the range under way; null: to be made
-  // Where ranges are folded again once the whole batch was rejected.
-  std::unique_ptr<Arena> arena;
-  std::unique_ptr<Fold> fold;
+  std::shared_ptr<Refold> refold;     // of ranges, once the whole batch was rejected
 };
 
 struct Lane::Impl final : LogVisitor {

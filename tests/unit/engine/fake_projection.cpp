@@ -153,7 +153,7 @@ bool is_duplicate(const std::vector<FakeRecord>& records, std::size_t at, const 
     if (records[i].offset < records[at].offset - window) return false;
     if (!records[i].value) continue;
     const std::vector<std::string> parts = split(*records[i].value);
-    if (parts[1] == "skip") continue;
+    if (parts[1] == "skip" && parts[0][0] != '!') continue;
     if ((parts[0][0] == '!' ? parts[0].substr(1) : parts[0]) == id) return true;
   }
   return false;
