@@ -7,20 +7,16 @@ KAFKA_BROKERS and POSTGRES_URL name, else the local stack, which is started.
 
 import os
 import pathlib
-import secrets
 import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "integration")]
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1]), str(pathlib.Path(__file__).resolve().parent)]
 
 from harness.kafka import Kafka  # noqa: E402
 from harness.postgres import Database  # noqa: E402
-from harness.scenario import Scenario  # noqa: E402
-from harness.servers import OutagePostgres, shared_servers  # noqa: E402
-
-DATA = ROOT / "tests" / "data"
+from harness.scenario import Scenario, unique_name  # noqa: E402
+from harness.servers import ROOT, OutagePostgres, shared_servers  # noqa: E402
 
 
 def pytest_configure(config):
@@ -51,17 +47,6 @@ def outage_postgres(tmp_path_factory):
     server = OutagePostgres(tmp_path_factory.mktemp("outage") / "stack")
     yield server
     server.down()
-
-
-def pick_seed() -> int:
-    """A new seed for each run, printed; FOLDLINE_SEED repeats one."""
-    seed = int(os.environ.get("FOLDLINE_SEED", secrets.randbelow(2**31)))
-    print(f"seed: FOLDLINE_SEED={seed}")
-    return seed
-
-
-def unique_name() -> str:
-    return "it" + secrets.token_hex(5)
 
 
 def _make_scenario(binary, kafka, server_url, directory):

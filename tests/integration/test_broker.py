@@ -3,7 +3,8 @@
 import pytest
 
 from harness.kafka import Kafka
-from harness.scenario import Scenario
+from harness.postgres import Database
+from harness.scenario import Scenario, unique_name
 from harness.servers import Stack
 from harness.waiting import wait_until
 
@@ -21,9 +22,6 @@ def own_kafka(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_the_broker_restarts_while_events_wait(binary, own_kafka, servers, tmp_path, how):
-    from conftest import unique_name
-    from harness.postgres import Database
-
     name = unique_name()
     kafka = Kafka(own_kafka.environment("kafka")["KAFKA_BROKERS"])
     world = Scenario(name, binary, kafka, Database(servers["POSTGRES_URL"], name), tmp_path)

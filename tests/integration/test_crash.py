@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from conftest import pick_seed
+from harness.scenario import pick_seed
 from harness.waiting import stays_true, wait_until
 
 # The shortest session that brokers allow by default: a dead or frozen worker's partitions move after it.

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from conftest import DATA
 from harness.scenario import placed
+from harness.servers import DATA
 from harness.waiting import stays_true, wait_until
 
 MALFORMED = (DATA / "malformed.ndjson").read_bytes().splitlines()

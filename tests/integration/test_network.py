@@ -6,8 +6,8 @@ import urllib.parse
 
 import pytest
 
-from conftest import pick_seed
 from harness.proxy import Proxy
+from harness.scenario import pick_seed
 from harness.waiting import wait_until
 
 

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from conftest import pick_seed
 from harness import projection
+from harness.scenario import pick_seed
 from harness.waiting import wait_until
 from oracle import compare, operations
 

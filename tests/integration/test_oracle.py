@@ -54,7 +54,7 @@ def test_a_dead_lettered_event_seen_again_is_no_second_letter():
 
 @pytest.mark.parametrize("line", range(6))
 def test_each_malformed_sample_is_a_letter(line):
-    from conftest import DATA
+    from harness.servers import DATA
 
     value = (DATA / "malformed.ndjson").read_bytes().splitlines()[line]
     expected = orders.fold(log(value, event(order="o2")))

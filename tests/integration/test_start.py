@@ -4,8 +4,8 @@ import pathlib
 
 import pytest
 
-from conftest import ROOT
 from harness import projection
+from harness.servers import ROOT
 from harness.waiting import wait_until
 from harness.worker import run_once, wait_exit_of_all
 
@@ -95,6 +95,22 @@ def test_a_new_field_is_added_on_restart(scenario):
     channels = dict(scenario.database.rows("SELECT order_id, channel FROM analytics.fact_orders"))
     assert channels == {"o1": None, "o2": "web"}
     scenario.check()
+
+
+def test_a_field_that_is_no_longer_named_keeps_its_column(scenario):
+    scenario.make_topic(1).write_file()
+    scenario.place("o1")
+    scenario.kafka.flush()
+    worker = scenario.start_worker()
+    scenario.wait_caught_up()
+    assert worker.stop() == 0
+    fields = projection.FACT_FIELDS.replace("      currency: text\n", "")
+    scenario.write_file(fact_fields=fields, copied="customer_id, total_cents")
+    scenario.place("o2")
+    scenario.kafka.flush()
+    scenario.start_worker()
+    scenario.wait_caught_up()
+    assert scenario.database.rows("SELECT order_id, currency FROM analytics.fact_orders ORDER BY 1") == [("o1", "EUR"), ("o2", None)]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterator, List
 # One view for each way of writing a row. All events of a key come through one partition: the record's key is the row's.
 PROJECTION = """\
 projection: {name}
-kafka: {{brokers: "${{KAFKA_BROKERS}}"}}
+kafka: {{brokers: "${{KAFKA_BROKERS}}", options: {{group.instance.id: only-one}}}}
 source:
   topics: {topic}
   partition_key: data.k

@@ -1,7 +1,9 @@
 """One test's world: a topic, a database, a projection file, and the workers that keep it."""
 
 import json
+import os
 import pathlib
+import secrets
 import subprocess
 from typing import Dict, List, Optional, Sequence, Tuple
 
@@ -12,6 +14,17 @@ from .kafka import Kafka
 from .postgres import Database
 from .waiting import wait_until
 from .worker import Worker, letters_of, run_once
+
+
+def unique_name() -> str:
+    return "it" + secrets.token_hex(5)
+
+
+def pick_seed() -> int:
+    """A new seed for each run, printed; FOLDLINE_SEED repeats one."""
+    seed = int(os.environ.get("FOLDLINE_SEED", secrets.randbelow(2**31)))
+    print(f"seed: FOLDLINE_SEED={seed}")
+    return seed
 
 
 def placed(order: str, event_id: str = "", **data: object) -> bytes:

@@ -7,6 +7,7 @@ import subprocess
 from typing import Dict, Optional
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+DATA = ROOT / "tests" / "data"
 STACK = ROOT / "deploy" / "local" / "stack"
 STACK_TIMEOUT_S = 180
 
