@@ -29,13 +29,13 @@ using GuardStamp = std::string_view;
 
 // Everything points into the batch's arena.
 struct Change {
-  std::uint32_t view = 0;            // index in the projection's views
+  std::uint32_t view = 0;  // index in the projection's views
   RowOp op = RowOp::upsert;
-  std::uint64_t key_hash = 0;        // hash_key(key)
-  const Value* key = nullptr;        // as many as the view's key has parts, converted to their types
+  std::uint64_t key_hash = 0;  // hash_key(key)
+  const Value* key = nullptr;  // as many as the view's key has parts, converted to their types
   std::span<const Assignment> assignments;
   GuardStamp guard;
-  std::int64_t deleted_at_us = 0;    // the event's time, for erase in a view with soft_delete
+  std::int64_t deleted_at_us = 0;  // the event's time, for erase in a view with soft_delete
 };
 
 // What one event changes. A projector appends; the engine folds all of it or nothing (language.md rule 6).

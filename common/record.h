@@ -58,12 +58,12 @@ enum AttributeSlot : std::uint32_t {
 // a path that is not there is absent.
 struct Event {
   const Record* record = nullptr;
-  std::uint32_t source = 0;            // index in the projection's sources
+  std::uint32_t source = 0;  // index in the projection's sources
   std::span<const Value> slots;
   std::string_view type;
-  std::string_view id;                 // empty: the position is the identity (G14)
+  std::string_view id;  // empty: the position is the identity (G14)
   std::int64_t time_us = 0;
-  std::string_view correlation_id;     // empty: none
+  std::string_view correlation_id;  // empty: none
 };
 
 }  // namespace foldline

@@ -34,12 +34,12 @@ enum class TypeKind : std::uint8_t {
 
 struct Type {
   TypeKind kind = TypeKind::text;
-  std::int32_t precision = 0;               // numeric(p,s); 0: any
+  std::int32_t precision = 0;  // numeric(p,s); 0: any
   std::int32_t scale = 0;
-  std::vector<std::string> members;         // enumeration
-  std::shared_ptr<const Type> element;      // list, set
+  std::vector<std::string> members;     // enumeration
+  std::shared_ptr<const Type> element;  // list, set
 
-  [[nodiscard]] std::string name() const;   // as in the file: "numeric(12,2)", "list(text)"
+  [[nodiscard]] std::string name() const;  // as in the file: "numeric(12,2)", "list(text)"
   bool operator==(const Type& other) const;
 };
 

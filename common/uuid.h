@@ -13,9 +13,9 @@ namespace foldline {
 struct Uuid {
   std::array<std::uint8_t, 16> bytes{};
 
-  static Uuid random();                                        // version 4, from the system's randomness
-  static std::optional<Uuid> parse(std::string_view text);     // 8-4-4-4-12 hex digits, any case
-  [[nodiscard]] std::string to_string() const;                 // lower case
+  static Uuid random();                                     // version 4, from the system's randomness
+  static std::optional<Uuid> parse(std::string_view text);  // 8-4-4-4-12 hex digits, any case
+  [[nodiscard]] std::string to_string() const;              // lower case
   [[nodiscard]] bool is_nil() const { return *this == Uuid{}; }
   auto operator<=>(const Uuid&) const = default;
 };

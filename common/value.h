@@ -20,19 +20,19 @@
 namespace foldline {
 
 enum class Kind : std::uint8_t {
-  absent,     // nothing there (also CEL's optional.none())
+  absent,  // nothing there (also CEL's optional.none())
   null,
   boolean,
-  integer,    // 64 bits
-  decimal,    // Decimal
-  floating,   // double
-  text,       // UTF-8
+  integer,   // 64 bits
+  decimal,   // Decimal
+  floating,  // double
+  text,      // UTF-8
   bytes,
   timestamp,  // microseconds since 1970, UTC
   date,       // days since 1970
   interval,   // microseconds
   uuid,
-  json,       // the text of a JSON object or array that nobody needed to take apart
+  json,  // the text of a JSON object or array that nobody needed to take apart
   list,
   map,
 };

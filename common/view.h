@@ -11,7 +11,14 @@
 
 namespace foldline {
 
-enum class Op : std::uint8_t { set, add, min, max, append, remove };
+enum class Op : std::uint8_t {
+  set,
+  add,
+  min,
+  max,
+  append,
+  remove
+};
 std::string_view to_string(Op op);
 inline constexpr std::uint8_t op_bit(Op op) { return static_cast<std::uint8_t>(1U << static_cast<unsigned>(op)); }
 
@@ -46,14 +53,14 @@ struct ViewSchema {
   std::string doc;
   std::vector<KeyPart> key;
   std::vector<Field> fields;
-  std::int16_t guard_count = 0;    // all hidden guards, the two of deletes included
+  std::int16_t guard_count = 0;  // all hidden guards, the two of deletes included
   std::int16_t guard_alive = -1;
   std::int16_t guard_deleted = -1;
-  std::int16_t soft_delete = -1;   // index of the field that `delete` fills, -1: hard deletes
+  std::int16_t soft_delete = -1;     // index of the field that `delete` fills, -1: hard deletes
   std::int64_t expire_after_us = 0;  // 0: never
   std::string expire_from;           // a key part or field (date, timestamptz)
   std::vector<ViewIndex> indexes;
-  std::int32_t fillfactor = 0;       // 0: the store's default
+  std::int32_t fillfactor = 0;  // 0: the store's default
   std::shared_ptr<Arena> literals = std::make_shared<Arena>();
 
   [[nodiscard]] int field_index(std::string_view field) const {

@@ -40,11 +40,11 @@ struct ProjectionId {
 // G1. Stored with the data, per (projection, generation, topic, partition).
 struct Checkpoint {
   std::int64_t next_offset = 0;
-  Uuid owner;                        // written on assignment
-  Uuid batch_id;                     // of the last commit: answers "did my COMMIT arrive?" (G5)
-  std::string topic_id;              // empty where the client gives none
+  Uuid owner;            // written on assignment
+  Uuid batch_id;         // of the last commit: answers "did my COMMIT arrive?" (G5)
+  std::string topic_id;  // empty where the client gives none
   std::int32_t leader_epoch = -1;
-  std::int64_t anchor_offset = -1;   // the last data record applied, and the hash of its bytes (G6)
+  std::int64_t anchor_offset = -1;  // the last data record applied, and the hash of its bytes (G6)
   std::uint64_t anchor_hash = 0;
   std::int64_t max_event_time_us = INT64_MIN;
 };
@@ -57,10 +57,10 @@ struct IdChunk {
 };
 
 struct OpenedPartition {
-  bool found = false;                // no checkpoint yet: the engine decides where to start (G6) and the first commit expects that
-  Checkpoint checkpoint;             // of the smallest domain
+  bool found = false;     // no checkpoint yet: the engine decides where to start (G6) and the first commit expects that
+  Checkpoint checkpoint;  // of the smallest domain
   std::vector<std::int64_t> domain_next_offsets;  // empty when the store has one domain
-  std::vector<IdChunk> ids;          // those that reach into [next_offset - window, next_offset), oldest first
+  std::vector<IdChunk> ids;                       // those that reach into [next_offset - window, next_offset), oldest first
 };
 
 // What the engine asks of the partitions that it opens.
@@ -102,11 +102,11 @@ struct Cell {
 struct FoldedRow {
   std::uint64_t key_hash = 0;
   const Value* key = nullptr;
-  Cell* cells = nullptr;          // as many as the view has fields
-  GuardStamp* guards = nullptr;   // as many as the view has guards; empty: this batch holds none for the group
+  Cell* cells = nullptr;         // as many as the view has fields
+  GuardStamp* guards = nullptr;  // as many as the view has guards; empty: this batch holds none for the group
   RowBase base = RowBase::keep;
-  bool soft_deleted = false;      // the batch's last word on the row (with guards: one of its words) is a soft delete
-  bool upserted = false;          // some event of the batch put the row (before the delete, if there is one after it)
+  bool soft_deleted = false;  // the batch's last word on the row (with guards: one of its words) is a soft delete
+  bool upserted = false;      // some event of the batch put the row (before the delete, if there is one after it)
   std::int64_t deleted_at_us = 0;
 };
 
@@ -150,8 +150,8 @@ struct CommitResult {
 };
 
 struct SinkTraits {
-  std::uint32_t domains = 1;      // atomic domains with a checkpoint each
-  bool row_watermarks = false;    // each row carries its own watermarks (search stores)
+  std::uint32_t domains = 1;    // atomic domains with a checkpoint each
+  bool row_watermarks = false;  // each row carries its own watermarks (search stores)
   std::size_t max_batch_rows = 50'000;
   std::size_t max_batch_bytes = 16 * 1024 * 1024;
 };
