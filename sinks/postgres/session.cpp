@@ -48,7 +48,7 @@ Result<Session> Session::open(const ConnectOptions& options) {
   auto rows = connection->query(
       "SELECT pid, (extract(epoch FROM backend_start) * 1000000)::int8 FROM pg_stat_activity WHERE pid = pg_backend_pid()", Params{});
   if (!rows) return fail(error_of(rows.error(), "asking for this connection's backend"));
-  Session out{std::move(*connection), 0, 0, {}, {}};
+  Session out{std::move(*connection), 0, 0, {}, {}, {}};
   if (rows->size() == 1) {
     out.backend_pid = rows->int32(0, 0);
     out.backend_start_us = rows->int64(0, 1);
@@ -56,10 +56,15 @@ Result<Session> Session::open(const ConnectOptions& options) {
   return out;
 }
 
-Answer<void> Session::ensure_staging(const ViewLayout& layout) {
-  if (staged_views.contains(layout.view)) return {};
-  if (auto ok = connection.exec(layout.create_staging); !ok) return ok;
-  staged_views.insert(layout.view);
+Answer<void> Session::ensure_staging(const ViewLayout& layout, std::size_t shapes) {
+  if (!staged_views.contains(layout.view)) {
+    if (auto ok = connection.exec(layout.create_staging); !ok) return ok;
+    staged_views.insert(layout.view);
+  }
+  if (shapes >= kShapesToIndex && !indexed_views.contains(layout.view)) {
+    if (auto ok = connection.exec(fmt::format("CREATE INDEX ON {} (shape, n)", layout.staging)); !ok) return ok;
+    indexed_views.insert(layout.view);
+  }
   return {};
 }
 

@@ -25,6 +25,10 @@ namespace foldline::postgres {
 // A connection keeps at most this many prepared statements; the longest unused go first. (One batch may need more, for its own time.)
 inline constexpr std::size_t kMaxPrepared = 256;
 
+// Each shape's statement reads the staging table. From so many shapes on an index over them costs less than the scans: 256 shapes in
+// 10,000 rows took 220 ms without it (docs/decisions/0051).
+inline constexpr std::size_t kShapesToIndex = 12;
+
 // One prepared statement. `prepared` turns true when the server has answered the Parse.
 struct Statement {
   std::string key;
@@ -53,14 +57,15 @@ class StatementCache {
 struct Session {
   static Result<Session> open(const ConnectOptions& options);
 
-  // Creates the staging tables that are missing; outside of any transaction.
-  Answer<void> ensure_staging(const ViewLayout& layout);
+  // Creates the view's staging table if it is missing, and its index once a batch of many shapes comes; outside of any transaction.
+  Answer<void> ensure_staging(const ViewLayout& layout, std::size_t shapes);
 
   Connection connection;
   std::int32_t backend_pid = 0;
   std::int64_t backend_start_us = 0;  // with the pid it names this backend for ever (G18)
   StatementCache statements;
   std::set<std::uint32_t> staged_views;
+  std::set<std::uint32_t> indexed_views;
 };
 
 }  // namespace foldline::postgres

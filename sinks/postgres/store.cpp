@@ -15,8 +15,10 @@ namespace {
 
 // "ERROR:  message\nDETAIL:  ..." → "message". The detail may quote rows.
 std::string first_line(std::string_view text) {
+  constexpr std::size_t kLongestSeverity = 12;
   text = text.substr(0, text.find('\n'));
-  if (const std::size_t colon = text.find(":  "); colon != std::string_view::npos && colon < 12) text.remove_prefix(colon + 3);
+  const std::size_t colon = text.find(":  ");
+  if (colon < kLongestSeverity) text.remove_prefix(colon + 3);
   return std::string(text);
 }
 

@@ -30,7 +30,7 @@ Transaction::Transaction(const ProjectionId& id, std::span<const ViewLayout> lay
 Attempt Transaction::run() {
   // Staging tables first, outside of the transaction. A crash leaves nothing: they go with the connection.
   for (const StagedView& view : staged_) {
-    if (auto ok = session_.ensure_staging(*view.layout); !ok) {
+    if (auto ok = session_.ensure_staging(*view.layout, view.signatures.size()); !ok) {
       const End end = ok.error().connection_lost() ? End::lost_before : End::refused;
       return ended(end, ok.error(), fmt::format("creating the staging table of view {}", view.layout->schema.name));
     }
