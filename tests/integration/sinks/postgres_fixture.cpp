@@ -26,6 +26,8 @@ void PostgresFixture::SetUp() {
   server_url_ = server->reveal();
   database_ = "fl_" + Uuid::random().to_string().substr(0, 13);
   run_on(server_url_, "CREATE DATABASE " + quote_identifier(database_));
+  // A user called foldline would otherwise make its tables in the schema of that name, which is Foldline's own.
+  run_on(server_url_, fmt::format("ALTER DATABASE {} SET search_path = public", quote_identifier(database_)));
   url_ = server_url_ + " application_name='' target_session_attrs=any dbname='" + database_ + "'";
 }
 
