@@ -63,7 +63,7 @@ Result<std::unique_ptr<Store>> open_projection_store(const declarative::Compiled
   context.id = {projection.file.projection, 1};
   context.views = projection.views;
   context.id_window = projection.file.id_window;
-  return open_store(projection.file.store, std::move(context));
+  return open_store(projection.file.store, context);
 }
 
 kafka::ClientOptions kafka_options(const config::ProjectionFile& file) {

@@ -1,5 +1,7 @@
 #include "projectors/declarative/order_effects.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace foldline::declarative {
@@ -72,7 +74,7 @@ ViewEffects effects_of(const ViewSpec& view) {
           const auto there = other.fields.find(name);
           return there != other.fields.end() && (there->second.size() > 1 || *there->second.begin() != operation);
         });
-        if (shared || out.erases) out.unguarded.insert(operation + " " + field);
+        if (shared || out.erases) out.unguarded.insert(fmt::format("{} {}", operation, field));
       }
     }
   }
