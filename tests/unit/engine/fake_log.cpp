@@ -39,6 +39,12 @@ void FakeBroker::truncate(const TopicPartition& partition, std::int64_t high) {
   std::erase_if(partitions_[partition].records, [&](const FakeRecord& r) { return r.offset >= high; });
 }
 
+std::int64_t FakeBroker::high(const TopicPartition& partition) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = partitions_.find(partition);
+  return found == partitions_.end() ? 0 : found->second.high;
+}
+
 FakePartition FakeBroker::partition(const TopicPartition& partition) const {
   const std::lock_guard lock(mutex_);
   const auto found = partitions_.find(partition);

@@ -35,6 +35,7 @@ class FakeBroker {
   void compact_away(const TopicPartition& partition, std::int64_t offset);
   void recreate(const TopicPartition& partition);
   void truncate(const TopicPartition& partition, std::int64_t high);
+  [[nodiscard]] std::int64_t high(const TopicPartition& partition) const;
   [[nodiscard]] FakePartition partition(const TopicPartition& partition) const;
 
  private:
