@@ -40,6 +40,19 @@ void warn_money(const ViewSpec& view, Diagnostics& diagnostics) {
   }
 }
 
+// Without processed IDs an event that its producer sent twice counts twice (G14).
+void warn_double_counts(const ProjectionFile& file, const ViewSpec& view, Diagnostics& diagnostics) {
+  if (file.id_window != 0) return;
+  for (const OnEventSpec& on : view.on_event) {
+    for (const ClauseSpec& clause : on.clauses) {
+      if (clause.add.empty()) continue;
+      diagnostics.warning(clause.add.front().at, "with `processed_ids: none` an event that its producer sends twice is added twice",
+                          "remove `processed_ids`, unless the producer never sends an event twice");
+      return;
+    }
+  }
+}
+
 void check_tables(const ProjectionFile& file, Diagnostics& diagnostics) {
   std::map<std::string, std::string> keeper;
   for (const ViewSpec& view : file.views) {
@@ -84,6 +97,7 @@ void check_file(const ProjectionFile& file, Diagnostics& diagnostics) {
     check_columns(view, diagnostics);
     check_soft_delete(view, diagnostics);
     warn_money(view, diagnostics);
+    warn_double_counts(file, view, diagnostics);
   }
   check_tables(file, diagnostics);
   for (std::size_t source = 0; source < file.sources.size(); ++source) {

@@ -67,12 +67,12 @@ auto order_of(const Diagnostic& d) {
 
 }  // namespace
 
-void Diagnostics::error(const Location& at, std::string message, std::string hint) {
-  items_.push_back({Severity::error, at, std::move(message), std::move(hint)});
+void Diagnostics::error(const Location& at, const std::string& message, const std::string& hint) {
+  items_.push_back({Severity::error, at, printable(without_secrets(message)), printable(without_secrets(hint))});
 }
 
-void Diagnostics::warning(const Location& at, std::string message, std::string hint) {
-  items_.push_back({Severity::warning, at, std::move(message), std::move(hint)});
+void Diagnostics::warning(const Location& at, const std::string& message, const std::string& hint) {
+  items_.push_back({Severity::warning, at, printable(without_secrets(message)), printable(without_secrets(hint))});
 }
 
 bool Diagnostics::has_errors() const {
@@ -114,7 +114,7 @@ std::string Diagnostics::quote(const Location& at) const {
     }
     MaskedLine shown = masked(line, std::move(spans), static_cast<std::size_t>(std::max(at.column - 1, 0)));
     shorten(shown);
-    std::string out = "  " + shown.text + "\n";
+    std::string out = "  " + printable(shown.text) + "\n";
     if (at.column > 0) out += "  " + indent_of(shown.text, shown.caret) + "^\n";
     return out;
   }

@@ -35,8 +35,9 @@ struct Diagnostic {
 
 class Diagnostics {
  public:
-  void error(const Location& at, std::string message, std::string hint = {});
-  void warning(const Location& at, std::string message, std::string hint = {});
+  // Passwords that a message quotes are masked here too, and control characters replaced.
+  void error(const Location& at, const std::string& message, const std::string& hint = {});
+  void warning(const Location& at, const std::string& message, const std::string& hint = {});
   [[nodiscard]] bool has_errors() const;
   [[nodiscard]] const std::vector<Diagnostic>& all() const { return items_; }
   void sort();  // by file, line, column; drops exact repeats

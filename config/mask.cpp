@@ -29,10 +29,10 @@ void keep(std::vector<Span>& spans, std::string_view line, std::size_t begin, st
   if (begin < end && !is_plain_variable(line.substr(begin, end - begin))) spans.push_back({begin, end});
 }
 
-// scheme://user:PASSWORD@host. The password ends at the last @ before the path, since passwords may hold an @.
+// scheme://user:PASSWORD@host. The password ends at the last @ before a blank or quote, since passwords may hold an @.
 void find_url_passwords(std::string_view line, std::vector<Span>& spans) {
-  for (std::size_t at = line.find("://"); at != std::string_view::npos; at = line.find("://", at + 3)) {
-    const std::size_t begin = at + 3;
+  for (std::size_t at = line.find("//"); at != std::string_view::npos; at = line.find("//", at + 2)) {
+    const std::size_t begin = at + 2;
     std::size_t end = begin;
     std::size_t last_at = std::string_view::npos;
     while (end < line.size() && !is_space(line[end]) && line[end] != '"' && line[end] != '\'') {
@@ -111,6 +111,27 @@ std::vector<Span> secret_spans(std::string_view line) {
   find_named_secrets(line, spans);
   find_base64(line, spans);
   return spans;
+}
+
+std::string without_secrets(std::string_view text) {
+  std::string out;
+  while (true) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    out += masked(line, secret_spans(line), 0).text;
+    if (end == text.size()) return out;
+    out += '\n';
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::string printable(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20U && c != '\t' && c != '\n') || byte == 0x7FU) c = '?';
+  }
+  return out;
 }
 
 MaskedLine masked(std::string_view line, std::vector<Span> spans, std::size_t caret) {

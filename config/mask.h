@@ -27,4 +27,9 @@ struct MaskedLine {
 };
 MaskedLine masked(std::string_view line, std::vector<Span> spans, std::size_t caret);
 
+// Every line of a text masked.
+std::string without_secrets(std::string_view text);
+// Control characters replaced: what a file holds must not steer the terminal that shows it.
+std::string printable(std::string_view text);
+
 }  // namespace foldline::config

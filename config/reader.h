@@ -22,12 +22,8 @@ class Reader {
  public:
   Reader(Diagnostics& diagnostics, Environment environment) : diagnostics_(diagnostics), environment_(std::move(environment)) {}
 
-  void error(const Location& at, std::string message, std::string hint = {}) {
-    diagnostics_.error(at, std::move(message), std::move(hint));
-  }
-  void warning(const Location& at, std::string message, std::string hint = {}) {
-    diagnostics_.warning(at, std::move(message), std::move(hint));
-  }
+  void error(const Location& at, const std::string& message, const std::string& hint = {}) { diagnostics_.error(at, message, hint); }
+  void warning(const Location& at, const std::string& message, const std::string& hint = {}) { diagnostics_.warning(at, message, hint); }
   [[nodiscard]] Diagnostics& diagnostics() { return diagnostics_; }
   [[nodiscard]] const Environment& environment() const { return environment_; }
 

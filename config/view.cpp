@@ -37,7 +37,10 @@ constexpr Property<ViewSpec> kExpire[] = {
     {{.name = "from", .shape = Shape::name, .required = true, .doc = "the key part or field (date, timestamptz) from which that counts"},
      load_from},
 };
-constexpr Level<ViewSpec> kExpireLevel = {{"`expire`", "Expire", "By event time, never by the clock of the machine (G12)."}, kExpire};
+constexpr Level<ViewSpec> kExpireLevel = {
+    {"`expire`", "Expire",
+     "By event time, never by the clock of the machine (G12). An event that comes for a row that is gone makes it anew."},
+    kExpire};
 
 // ---- options
 
@@ -180,6 +183,16 @@ constexpr Property<ViewSpec> kView[] = {
 };
 constexpr Level<ViewSpec> kViewLevel = {{"a view", "View", ""}, kView};
 
+// A view of a kind that is not built: that is the one thing to say of it, since other kinds have other keys.
+bool is_refused_kind(Reader& reader, const YamlNode& node) {
+  const YamlEntry* kind = node.find("kind");
+  if (kind == nullptr || !kind->value.is_scalar()) return false;
+  const auto choice = std::find_if(std::begin(kKinds), std::end(kKinds), [&](const Choice& c) { return c.word == kind->value.text; });
+  if (choice == std::end(kKinds) || choice->refused.empty()) return false;
+  read_choice(reader, kind->value, "kind", kKinds);
+  return true;
+}
+
 }  // namespace
 
 void load_views(Reader& reader, const YamlNode& node, std::vector<ViewSpec>& out) {
@@ -194,7 +207,7 @@ void load_views(Reader& reader, const YamlNode& node, std::vector<ViewSpec>& out
     view.name = view.store_name = entry.key.text;
     view.at = entry.key.text_at;
     reader.check_identifier(view.name, entry.key.at, "the view");
-    if (!read_level(reader, entry.value, kViewLevel, view)) continue;
+    if (is_refused_kind(reader, entry.value) || !read_level(reader, entry.value, kViewLevel, view)) continue;
     out.push_back(std::move(view));
   }
 }

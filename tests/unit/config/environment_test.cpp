@@ -101,6 +101,9 @@ TEST(Secrets, ALiteralPasswordIsMaskedWhereItsLineIsQuoted) {
       "kafka: {options: {sasl.password: " + password,  // no YAML: nobody knows yet what is a secret
       "store: {postgres: {url: postgres://app:" + password + "@db/x, a: [}}",
       "store: {postgres: [postgres://app:" + password + "@db/x]}",
+      "store: {postgres: {url:postgres://app:" + password + "@db/x}}",  // the blank behind `url:` is missing
+      "kafka: {brokers: b, options: {sasl.password:" + password + "}}",
+      "store: \"postgres://app:" + password + "@db/x\"",
   };
   for (const std::string& line : lines) {
     const Loaded loaded = load("projection: p\n" + line + "\n");
@@ -108,6 +111,11 @@ TEST(Secrets, ALiteralPasswordIsMaskedWhereItsLineIsQuoted) {
     EXPECT_THAT(loaded.output, HasSubstr("p.yaml:2:")) << line;
     EXPECT_THAT(loaded.output, Not(HasSubstr("hunter2"))) << line;
   }
+}
+
+TEST(Secrets, ControlCharactersOfTheFileDoNotReachTheTerminal) {
+  EXPECT_THAT(load("projection: \"\\e[31mred\"\n").output, AllOf(HasSubstr("`?[31mred`"), Not(HasSubstr("\x1b"))));
+  EXPECT_THAT(load("projection: \x1b[31mred\n").output, AllOf(HasSubstr("a control character"), Not(HasSubstr("\x1b"))));
 }
 
 TEST(Secrets, AVariableIsShownAsWritten) {

@@ -278,6 +278,11 @@ TEST(Levels, WarningsDoNotRefuseTheFile) {
                                    HasSubstr("p.yaml:2:104: warning: no view uses the type `b`")));
   EXPECT_THAT(shapes.output, Not(HasSubstr("error")));
 
+  const Loaded twice = load(file_with_clause("{add: {n: 1}}") + "processed_ids: none\n");
+  EXPECT_TRUE(twice.file);
+  EXPECT_THAT(twice.output,
+              HasSubstr("p.yaml:8:26: warning: with `processed_ids: none` an event that its producer sends twice is added twice"));
+
   const Loaded money = load(file_with_view("    key: {id: text}\n    fields: {total_price: double}\n    on_event: {a: {patch: all}}\n"));
   EXPECT_TRUE(money.file);
   EXPECT_THAT(money.output, HasSubstr("p.yaml:7:14: warning: `total_price` looks like money"));
