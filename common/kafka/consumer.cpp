@@ -2,13 +2,18 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 
 #include "common/kafka/consumer_impl.h"
 
 namespace foldline::kafka {
 
 namespace {
+
+constexpr std::chrono::seconds kEndOffsetsTimeout{10};
+constexpr int kEndOffsetsRequestMs = 2'000;
 
 std::vector<TopicPartition> to_partitions(const rd_kafka_topic_partition_list_t* list) {
   std::vector<TopicPartition> out;
@@ -32,12 +37,33 @@ void split_queues(rd_kafka_t* client, const std::vector<TopicPartition>& partiti
   }
 }
 
+// Partitions start at the end, so that nothing is read before the store's checkpoint has been loaded; the lane drops what comes before its
+// seek(). The end is asked for here and given as a number, never as RD_KAFKA_OFFSET_END: librdkafka would look that up by itself, and when
+// a seek() overtakes the answer it asks again half a second later and jumps to the end, over all records between (up to 2.15 at least:
+// "outdated offset response" in rdkafka_partition.c).
+void start_at_the_end(rd_kafka_t* client, rd_kafka_topic_partition_list_t* list) {
+  constexpr std::int64_t kLatest = -1;  // a timestamp of the protocol: ListOffsets answers the end
+  const auto deadline = std::chrono::steady_clock::now() + kEndOffsetsTimeout;
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  do {
+    for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = kLatest;
+    error = list->cnt == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_offsets_for_times(client, list, kEndOffsetsRequestMs);
+    for (int i = 0; i < list->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
+      error = list->elems[i].offset < 0 ? RD_KAFKA_RESP_ERR__TIMED_OUT : list->elems[i].err;
+    }
+  } while (error != RD_KAFKA_RESP_ERR_NO_ERROR && std::chrono::steady_clock::now() < deadline);
+  log_if_error("asking where the partitions end", error);
+  for (int i = 0; i < list->cnt; ++i) {
+    list->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    list->elems[i].offset = std::max<std::int64_t>(list->elems[i].offset, 0);
+  }
+}
+
 void assign(Consumer::Impl& impl, rd_kafka_topic_partition_list_t* list) {
   const std::vector<TopicPartition> partitions = to_partitions(list);
+  start_at_the_end(impl.client, list);
   const std::vector<PartitionQueue*> queues = impl.listener->on_assign(partitions);
   split_queues(impl.client, partitions, queues);
-  // At the end, so that nothing is read before the store's checkpoint has been loaded; the lane drops what comes before its seek().
-  for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = RD_KAFKA_OFFSET_END;
   log_if_error("assign", rd_kafka_assign(impl.client, list));
 }
 
