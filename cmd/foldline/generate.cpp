@@ -152,7 +152,7 @@ int run_generate_orders(const GenerateOrdersOptions& options, std::ostream& out,
 
   std::unique_ptr<kafka::BulkWriter> writer;
   if (!options.dry_run) {
-    const char* variable = std::getenv("KAFKA_BROKERS");
+    const char* variable = std::getenv("KAFKA_BROKERS");  // NOLINT(concurrency-mt-unsafe): before there are threads
     const std::string brokers = !options.brokers.empty() ? options.brokers : variable != nullptr ? variable : "";
     if (brokers.empty()) return report(bad_option("no Kafka brokers given", "--brokers HOST:PORT, or the variable KAFKA_BROKERS"), err, 2);
     auto opened = open_topic(options, brokers);
