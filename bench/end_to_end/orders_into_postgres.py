@@ -144,17 +144,18 @@ def run(binary, kafka, postgres_url, topic, totals, options, directory, guarded)
         database.drop()
 
 
-def limit_program(postgres_url, events):
-    """What PostgreSQL takes from a bare program; see bench/limits."""
-    for place in (ROOT / "build" / "bench" / "postgres_limit", ROOT / "build" / "bench" / "limits" / "postgres_limit"):
-        if place.exists():
-            database = Database(postgres_url, "limit" + secrets.token_hex(4))
-            try:
-                done = subprocess.run([str(place), database.url, str(events)], capture_output=True, text=True, timeout=600, check=False)
-                return done.stdout.strip() if done.returncode == 0 else f"failed: {done.stderr.strip()}"
-            finally:
-                database.drop()
-    return None
+def sink_beside_limit(binary, postgres_url, rows):
+    """The sink alone against a bare program that writes the same rows: bench/postgres_sink.cpp. None where it is not built."""
+    program = pathlib.Path(binary).parent / "bench" / "postgres_sink"
+    if not program.exists():
+        return None
+    database = Database(postgres_url, "limit" + secrets.token_hex(4))
+    try:
+        env = {**os.environ, "POSTGRES_URL": database.url}
+        done = subprocess.run([str(program), str(rows)], env=env, capture_output=True, text=True, timeout=900, check=False)
+        return done.stdout.strip() if done.returncode == 0 else f"failed: {done.stderr.strip()}"
+    finally:
+        database.drop()
 
 
 def main():
@@ -191,7 +192,7 @@ def main():
                 result[label] = {name: statistics.median(one[name] for one in runs if name in one) for name in runs[0]}
         finally:
             kafka.delete_topics_starting_with(topic)
-    result["postgres_limit"] = limit_program(servers["POSTGRES_URL"], options.events)
+    result["sink_beside_limit"] = sink_beside_limit(binary, servers["POSTGRES_URL"], options.events)
     print_table(result, table)
     if options.json == "-":
         print(json.dumps(result, indent=2))
@@ -213,7 +214,7 @@ def print_table(result, out):
     for title, name, form in rows:
         cells = [form.format(result[label][name]) if name in result[label] else "-" for label in ("newest_by", "plain")]
         print(f"{title:<38}{cells[0]:>18}{cells[1]:>14}", file=out)
-    print(f"\nPostgreSQL's limit (bench/limits/postgres_limit): {result['postgres_limit'] or 'not built'}", file=out)
+    print(f"\nThe sink alone beside PostgreSQL's limit:\n{result['sink_beside_limit'] or 'not built: cmake -DFOLDLINE_BENCH=ON'}", file=out)
 
 
 if __name__ == "__main__":
