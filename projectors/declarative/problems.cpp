@@ -8,13 +8,13 @@ bool Problems::is_new(const config::Location& at, const std::string& message) {
   return seen_.emplace(at.file, at.line, at.column, message).second;
 }
 
-void Problems::error(const config::Location& at, std::string message, std::string hint) {
+void Problems::error(const config::Location& at, const std::string& message, const std::string& hint) {
   ++errors_;
-  if (is_new(at, message)) diagnostics_.error(at, std::move(message), std::move(hint));
+  if (is_new(at, message)) diagnostics_.error(at, message, hint);
 }
 
-void Problems::warning(const config::Location& at, std::string message, std::string hint) {
-  if (is_new(at, message)) diagnostics_.warning(at, std::move(message), std::move(hint));
+void Problems::warning(const config::Location& at, const std::string& message, const std::string& hint) {
+  if (is_new(at, message)) diagnostics_.warning(at, message, hint);
 }
 
 void Problems::error(const config::ExprText& text, const expr::Problem& problem) {

@@ -15,8 +15,8 @@ class Problems {
  public:
   explicit Problems(config::Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
 
-  void error(const config::Location& at, std::string message, std::string hint = {});
-  void warning(const config::Location& at, std::string message, std::string hint = {});
+  void error(const config::Location& at, const std::string& message, const std::string& hint = {});
+  void warning(const config::Location& at, const std::string& message, const std::string& hint = {});
   // Points into the expression's text.
   void error(const config::ExprText& text, const expr::Problem& problem);
 
