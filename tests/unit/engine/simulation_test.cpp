@@ -51,7 +51,7 @@ TEST(Simulation, EveryHistoryEndsAsTheLogSays) {
       static_cast<unsigned long long>(sum.cuts), static_cast<unsigned long long>(sum.crashes), static_cast<unsigned long long>(sum.zombies),
       static_cast<unsigned long long>(sum.rebalances), static_cast<unsigned long long>(sum.failovers),
       static_cast<unsigned long long>(sum.late_jobs));
-  if (to - from < 500 || HasFailure()) return;
+  if (to - from < 1'500 || HasFailure()) return;
   // The histories must reach what they are there for.
   for (const std::uint64_t n : {sum.duplicates, sum.store_letters, sum.fenced, sum.rewinds, sum.retries, sum.halvings, sum.cuts,
                                 sum.crashes, sum.zombies, sum.failovers, sum.late_jobs}) {
