@@ -43,7 +43,7 @@ void Fold::begin(Arena& arena) {
   }
 }
 
-FoldResult Fold::add(std::span<const Change> changes) {
+FoldResult Fold::add(std::span<const Change> changes, std::optional<EventOrigin> origin) {
   const bool empty = row_count_ == 0;
   Error error;
   if (auto r = try_add(changes); !r) {
@@ -56,7 +56,27 @@ FoldResult Fold::add(std::span<const Change> changes) {
     roll_back();
     return {FoldOutcome::refused, std::move(error)};
   }
+  if (origin) {
+    for (Row* row : touched_) add_source(*row, *origin);
+  }
   return {};
+}
+
+// Records come in offset order within a partition. Rows of few partitions are the rule, so a search from the back is enough.
+void Fold::add_source(Row& row, const EventOrigin& origin) {
+  for (std::size_t i = row.source_count; i-- > 0;) {
+    if (row.source_list[i].topic_partition != origin.topic_partition) continue;
+    row.source_list[i].last_offset = origin.offset;
+    return;
+  }
+  if (row.source_count == row.source_capacity) {
+    row.source_capacity = std::max<std::uint32_t>(1, row.source_capacity * 2);
+    auto* grown = arena_->array<RowSource>(row.source_capacity);
+    std::uninitialized_copy_n(row.source_list, row.source_count, grown);
+    row.source_list = grown;
+  }
+  std::construct_at(row.source_list + row.source_count++, RowSource{origin.topic_partition, origin.offset, origin.offset});
+  row.sources = {row.source_list, row.source_count};
 }
 
 Result<void> Fold::try_add(std::span<const Change> changes) {
@@ -66,6 +86,7 @@ Result<void> Fold::try_add(std::span<const Change> changes) {
   const bool single = changes.size() == 1 && changes[0].assignments.size() <= 1 && views_[changes[0].view].guard_count == 0;
   keep_undo_ = !single && std::any_of(changes.begin(), changes.end(), [this](const Change& c) { return tables_[c.view].may_refuse; });
   undo_.clear();
+  touched_.clear();
   for (const Change& change : changes) {
     if (auto r = apply(change); !r) return r;
   }
@@ -140,7 +161,11 @@ void Fold::grow(Table& table) {
 
 Result<void> Fold::apply(const Change& change) {
   Row& row = find_or_create(change);
-  if (row.touched_by == event_) touched_twice_ = true;
+  if (row.touched_by == event_) {
+    touched_twice_ = true;
+  } else {
+    touched_.push_back(&row);
+  }
   row.touched_by = event_;
   const ViewSchema& view = views_[change.view];
   if (change.op == RowOp::upsert) return upsert(view, row, change);

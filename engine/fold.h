@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <variant>
 #include <vector>
@@ -37,6 +38,12 @@ struct FoldResult {
   Error error;  // meaningless when folded
 };
 
+// Where an event stands in the log.
+struct EventOrigin {
+  const TopicPartition* topic_partition = nullptr;  // outlives the batch
+  std::int64_t offset = 0;
+};
+
 class Fold {
  public:
   explicit Fold(const std::vector<ViewSchema>& views);
@@ -46,7 +53,8 @@ class Fold {
 
   // Folds all changes of one event or, unless the outcome is `folded`, none. Whether an event is refused does not depend on the batch:
   // only on whether it can be folded alone (it can't with two different operations on one field of one row, or sums past 38 digits).
-  FoldResult add(std::span<const Change> changes);
+  // `origin` (stores with row watermarks): each row remembers which offsets went into it (FoldedRow::sources).
+  FoldResult add(std::span<const Change> changes, std::optional<EventOrigin> origin = std::nullopt);
 
   [[nodiscard]] std::size_t row_count() const { return row_count_; }
   // In file order, views without rows left out. Valid until begin().
@@ -56,6 +64,9 @@ class Fold {
   struct Row : FoldedRow {
     std::uint64_t* guard_events = nullptr;  // which event set guards[g]: within one event the last assignment wins
     std::uint64_t touched_by = 0;           // the last event that came here
+    RowSource* source_list = nullptr;       // what `sources` shows, and room to grow
+    std::uint32_t source_count = 0;
+    std::uint32_t source_capacity = 0;
   };
   struct Slot {
     std::uint64_t key_hash = 0;
@@ -96,6 +107,7 @@ class Fold {
   [[nodiscard]] bool same_key(const Row& row, const Change& change) const;
   void grow(Table& table);
   Result<void> try_add(std::span<const Change> changes);
+  void add_source(Row& row, const EventOrigin& origin);
   bool foldable_alone(std::span<const Change> changes, Error& error);
   Result<void> apply(const Change& change);
   void erase(const ViewSchema& view, Row& row, const Change& change);
@@ -118,6 +130,7 @@ class Fold {
   bool keep_undo_ = false;
   bool touched_twice_ = false;  // the event came to one row more than once
   std::vector<Undo> undo_;
+  std::vector<Row*> touched_;    // by the event that is being added
   std::unique_ptr<Fold> alone_;  // made when first needed
   Arena alone_arena_;
 };

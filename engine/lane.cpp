@@ -174,6 +174,7 @@ void Lane::Impl::abandon_job() {
 
 // A batch that a job still reads lives on in the job.
 void Lane::Impl::drop_everything() {
+  rows_ahead.clear();
   if (building) give_back(std::move(building));
   if (carry) give_back(std::move(carry));
   building.reset();

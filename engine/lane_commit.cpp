@@ -143,6 +143,7 @@ void Lane::Impl::finish_commit(CommitJob& ended, Instant now) {
     case CommitStatus::committed: on_committed(now); break;
     case CommitStatus::fenced: fence(std::move(commit.result.error)); break;
     case CommitStatus::rejected: on_rejected(std::move(commit.result.error), now); break;
+    case CommitStatus::refold: on_ahead(commit.result.ahead, now); break;
     case CommitStatus::retry:
       deps.stats.retries.fetch_add(1, std::memory_order_relaxed);
       recheck_before_retry = commit.result.error.code == ErrorCode::store_unavailable;
@@ -164,6 +165,7 @@ void Lane::Impl::on_committed(Instant now) {
     const std::int64_t next_offset = partition.stored.checkpoint.next_offset;
     auto& watermarks = partition.domain_next_offsets;
     if (std::ranges::all_of(watermarks, [&](std::int64_t w) { return w <= next_offset; })) watermarks.clear();
+    if (!rows_ahead.empty()) rows_ahead.passed(*commit->parts[i].topic_partition, next_offset);
     if (options.commit_group_offsets) deps.log.commit_group_offset(slot, next_offset);
   }
   count_committed(*commit);

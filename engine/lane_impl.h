@@ -5,10 +5,12 @@
 //   lane_read.cpp    polling, decoding, deduplicating, projecting, folding
 //   lane_commit.cpp  sealing a batch, committing it, what its answer means (G2, G3, G5)
 //   lane_halve.cpp   finding the poison in a rejected batch (G29)
+//   lane_ahead.cpp   rows of a store without transactions that are ahead of the checkpoint (G24)
 #pragma once
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -130,6 +132,28 @@ struct Sealed {
   std::shared_ptr<Refold> refold;     // of ranges, once the whole batch was rejected
 };
 
+// Rows that the store was found to hold further than the checkpoint says, until it has passed them (G4, G24).
+class RowsAhead {
+ public:
+  // Answers false when it says nothing new: the store and the fold don't understand each other.
+  bool add(const std::vector<RowAhead>& rows);
+  [[nodiscard]] bool empty() const { return rows_.empty(); }
+  // Whether the row that the change is for includes the record already.
+  [[nodiscard]] bool includes(const ViewSchema& view, const Change& change, const Record& record) const;
+  // The partition's checkpoint stands at `next_offset`: what is not ahead of it is forgotten.
+  void passed(const TopicPartition& topic_partition, std::int64_t next_offset);
+  void clear() { rows_.clear(); }
+
+ private:
+  struct Row {
+    std::string key;
+    TopicPartition topic_partition;
+    std::int64_t next_offset = 0;
+  };
+  using Id = std::pair<std::uint32_t, std::uint64_t>;  // view, hash of the key
+  std::multimap<Id, Row> rows_;
+};
+
 struct Lane::Impl final : LogVisitor {
   enum class Phase {
     idle,
@@ -215,6 +239,9 @@ struct Lane::Impl final : LogVisitor {
   void on_rejected(Error error, Instant now);
   void on_poison(std::size_t index, Error error);
 
+  // lane_ahead.cpp
+  void on_ahead(const std::vector<RowAhead>& rows, Instant now);
+
   LaneOptions options;
   LaneDependencies deps;
   std::mt19937_64 random;
@@ -229,6 +256,7 @@ struct Lane::Impl final : LogVisitor {
   std::shared_ptr<Batch> carry;  // takes the records behind a cut; becomes `building` when that is sealed
   std::optional<Sealed> sealed;
   std::vector<std::shared_ptr<Batch>> free_batches;
+  RowsAhead rows_ahead;
   std::vector<std::uint32_t> unstarted;  // slots whose first checkpoint must be written before anything else
 
   std::shared_ptr<LaneJob> job;  // under way, and what to do with its answer is known by its kind

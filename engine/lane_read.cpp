@@ -221,15 +221,18 @@ FoldResult Lane::Impl::project_and_fold(const BatchEntry& entry, Arena& arena, F
   for (const Change& change : changes) {
     if (auto r = deps.sink.check(deps.views[change.view], change); !r) return {FoldOutcome::refused, std::move(r.error())};
   }
-  if (!partitions[entry.slot].domain_next_offsets.empty()) drop_applied_changes(entry.content->record);
-  return into.add(changes);
+  const Record& record = entry.content->record;
+  if (!partitions[entry.slot].domain_next_offsets.empty() || !rows_ahead.empty()) drop_applied_changes(record);
+  if (!deps.traits.row_watermarks) return into.add(changes);
+  return into.add(changes, EventOrigin{record.topic_partition, record.offset});
 }
 
 // G4: before folding, so that the result does not depend on how batches are cut.
 void Lane::Impl::drop_applied_changes(const Record& record) {
   const std::vector<std::int64_t>& watermarks = partitions[record.slot].domain_next_offsets;
   std::erase_if(changes, [&](const Change& change) {
-    const std::uint32_t domain = deps.sink.domain_of(change.view, change.key_hash);
+    if (!rows_ahead.empty() && rows_ahead.includes(deps.views[change.view], change, record)) return true;
+    const std::uint32_t domain = watermarks.empty() ? 0 : deps.sink.domain_of(change.view, change.key_hash);
     return domain < watermarks.size() && record.offset < watermarks[domain];
   });
 }

@@ -63,6 +63,7 @@ struct LaneStats {
   Counter rows{0};
   Counter committed_events{0};  // the same as events
   Counter batch_cuts{0};        // batches that ended early because an event could not be merged into them (G8)
+  Counter refolds{0};           // batches folded again because the store held a part of them (G24)
   Counter halvings{0};          // rejected batches that were split (G29)
   Counter retries{0};
   Counter letter_retries{0};

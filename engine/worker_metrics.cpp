@@ -60,6 +60,7 @@ void MetricsPage::add_lane(std::size_t lane, const LaneStats& stats, const LaneS
   counter("foldline_committed_events_total", "Events in committed batches", stats.committed_events);
   counter("foldline_batch_cuts_total", "Batches that ended early because an event could not be merged into them", stats.batch_cuts);
   counter("foldline_halvings_total", "Rejected batches that were split to find the guilty event", stats.halvings);
+  counter("foldline_refolds_total", "Batches folded again because rows of the store already held a part of them", stats.refolds);
   counter("foldline_store_retries_total", "Commits tried again because the store was away or busy", stats.retries);
   counter("foldline_letter_retries_total", "Letters tried again because the dead-letter topic could not be written", stats.letter_retries);
   counter("foldline_fenced_total", "Commits refused because another worker owns a partition", stats.fenced);

@@ -8,9 +8,15 @@
 //   auto opened = *sink->open(partitions, owner);       CommitResult r = sink->commit(batch);
 //
 // Atomic domains (G4). A store is one or several parts that fail alone: Postgres and standalone Redis have one domain, Redis Cluster
-// one per bucket, a search index one per document. A checkpoint's `next_offset` is the smallest over the domains, and the engine
-// drops, before folding, every change whose target's own watermark is past the event. Stores with `row_watermarks` are asked for the
-// watermarks of rows (`load`) before the engine folds onto them.
+// one per bucket. A checkpoint's `next_offset` is the smallest over the domains, and the engine drops, before folding, every change
+// whose target's own watermark is past the event.
+//
+// Row watermarks (G4, G24). A store without transactions (search) keeps with each row, per partition, the last offset it includes + 1,
+// and one checkpoint that moves after the rows. A crash in between leaves rows that are ahead of the checkpoint. The sink meets them
+// when it writes: a row whose watermarks are past all that a folded row holds is left alone; one that is past a part of it can't take
+// the folded row, and the commit answers `refold` with how far such rows are. The engine then folds the batch again without the changes
+// that those rows include, and goes on doing so until the checkpoint has passed them. So nothing is read before it is needed, and the
+// result does not depend on how batches were cut.
 //
 // Threads: a Sink is used by one thread at a time; different Sinks of a Store may be used at once.
 #pragma once
@@ -91,6 +97,13 @@ struct Cell {
   Value value;
 };
 
+// Which records of one partition went into a folded row: the first and the last offset. Kept for stores with row watermarks.
+struct RowSource {
+  const TopicPartition* topic_partition = nullptr;
+  std::int64_t first_offset = 0;
+  std::int64_t last_offset = 0;
+};
+
 // One key's net effect. Guarded cells (Field::guard >= 0) replace the stored value only if guards[g] is greater than the stored stamp.
 //
 // Soft deletes without guards. A stored row whose soft_delete field is not null starts anew from the defaults before the cells apply,
@@ -102,8 +115,9 @@ struct Cell {
 struct FoldedRow {
   std::uint64_t key_hash = 0;
   const Value* key = nullptr;
-  Cell* cells = nullptr;         // as many as the view has fields
-  GuardStamp* guards = nullptr;  // as many as the view has guards; empty: this batch holds none for the group
+  Cell* cells = nullptr;               // as many as the view has fields
+  GuardStamp* guards = nullptr;        // as many as the view has guards; empty: this batch holds none for the group
+  std::span<const RowSource> sources;  // one for each partition; empty unless the store has row watermarks
   RowBase base = RowBase::keep;
   bool soft_deleted = false;  // the batch's last word on the row (with guards: one of its words) is a soft delete
   bool upserted = false;      // some event of the batch put the row (before the delete, if there is one after it)
@@ -142,16 +156,27 @@ enum class CommitStatus {
   fenced,    // some checkpoint is no longer this worker's: drop, reload (G2)
   retry,     // store away, overloaded, read-only, deadlock: the same batch again later (G19)
   rejected,  // these changes can never be applied: halve to find the event (G29)
+  refold,    // some rows already hold a part of what was folded for them (row watermarks only): fold again without that part
+};
+
+// How far a stored row is: it includes every event of the partition below `next_offset`.
+struct RowAhead {
+  std::uint32_t view = 0;
+  std::uint64_t key_hash = 0;
+  std::string key;  // rows::encode_key() of its parts
+  TopicPartition topic_partition;
+  std::int64_t next_offset = 0;
 };
 
 struct CommitResult {
   CommitStatus status = CommitStatus::retry;
-  Error error;  // meaningless when committed
+  Error error{};                  // meaningless when committed
+  std::vector<RowAhead> ahead{};  // when refold: never empty
 };
 
 struct SinkTraits {
   std::uint32_t domains = 1;    // atomic domains with a checkpoint each
-  bool row_watermarks = false;  // each row carries its own watermarks (search stores)
+  bool row_watermarks = false;  // each row carries its own watermarks (search stores); FoldedRow::sources is filled
   std::size_t max_batch_rows = 50'000;
   std::size_t max_batch_bytes = 16 * 1024 * 1024;
 };
@@ -164,9 +189,9 @@ class Sink {
   // Crash: ownership without a commit changes no data; the next owner takes over the same way.
   virtual Result<std::vector<OpenedPartition>> open(const OpenRequest& request) = 0;
 
-  // All or nothing per atomic domain. See each sink for what a crash at each step leaves behind. `rejected` means that nothing of the
-  // batch was applied in any domain. A new ID chunk whose first offset a stored chunk has already replaces that chunk (what was left by
-  // a commit that reached only some domains).
+  // All or nothing per atomic domain; with row watermarks, per row. See each sink for what a crash at each step leaves behind.
+  // `rejected` means that nothing of the batch is applied: a store that has taken a part of it by then puts back what stood there. A new ID
+  // chunk whose first offset a stored chunk has already replaces that chunk (what was left by a commit that reached only a part).
   virtual CommitResult commit(const CommitBatch& batch) = 0;
 
   // The stored checkpoints as they are now (G3: looks for one that moved back, or changed its owner). Never takes ownership.

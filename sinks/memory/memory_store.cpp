@@ -14,6 +14,8 @@ Error unavailable(std::string_view when) {
   return {ErrorCode::store_unavailable, fmt::format("the memory store was told to fail: {}", when), "", true};
 }
 
+CommitResult fenced() { return {CommitStatus::fenced, {ErrorCode::fenced, "another owner moved a checkpoint", "", false}}; }
+
 }  // namespace
 
 // One lane's access. Keeps what it saw at open(): where each domain stood (G4).
@@ -43,6 +45,9 @@ class MemorySink final : public Sink {
   [[nodiscard]] Result<std::vector<StagedRow>> stage(const CommitBatch& batch) const;
   void store_ids(const PartitionCommit& part);
   void move_checkpoint(const PartitionCommit& part, const CommitBatch& batch, std::uint32_t domain);
+  [[nodiscard]] bool owns_all(const CommitBatch& batch, std::uint32_t domain) const;
+  CommitResult commit_by_row(const CommitBatch& batch);
+  CommitResult write_rows(const CommitBatch& batch);
   [[nodiscard]] Fault fault(Step step, std::uint32_t domain = 0) const {
     return store_.fault_hook_ ? store_.fault_hook_(step, domain) : Fault::none;
   }
@@ -53,11 +58,13 @@ class MemorySink final : public Sink {
 
 MemoryStore::MemoryStore(std::vector<ViewSchema> views, MemoryOptions options) : views_(std::move(views)), options_(options) {
   state_.views.resize(views_.size());
+  state_.watermarks.resize(views_.size());
 }
 
 SinkTraits MemoryStore::traits() const {
   SinkTraits traits;
   traits.domains = options_.domains;
+  traits.row_watermarks = options_.row_watermarks;
   traits.max_batch_rows = options_.max_batch_rows;
   return traits;
 }
@@ -104,7 +111,7 @@ std::vector<std::string> MemoryStore::dump(std::size_t view, bool guards) const 
   std::vector<std::string> out;
   for (const auto& [key, row] : state_.views[view]) {
     std::string line;
-    for (const OwnedValue& part : row.key) line += part.to_string() + " ";
+    for (const rows::OwnedValue& part : row.key) line += part.to_string() + " ";
     for (std::size_t f = 0; f < row.fields.size(); ++f)
       line += fmt::format("{}={} ", views_[view].fields[f].name, row.fields[f].to_string());
     for (std::size_t g = 0; guards && g < row.guards.size(); ++g) line += fmt::format("#{}={:02x} ", g, fmt::join(row.guards[g], ""));
@@ -191,9 +198,9 @@ Result<std::vector<MemorySink::StagedRow>> MemorySink::stage(const CommitBatch& 
       if (store_.reject_hook_ && store_.reject_hook_(view, *row)) {
         return fail(ErrorCode::store_rejected, fmt::format("view {}: the memory store was told to reject the row", view.name));
       }
-      std::string key = encode_key({row->key, view.key.size()});
+      std::string key = rows::encode_key({row->key, view.key.size()});
       const auto found = stored.find(key);
-      auto after = apply(view, found == stored.end() ? nullptr : &found->second, *row);
+      auto after = rows::apply(view, found == stored.end() ? nullptr : &found->second, *row);
       if (!after) return fail(after.error());
       staged.push_back({rows.view, domain, std::move(key), std::move(*after)});
     }
@@ -202,6 +209,7 @@ Result<std::vector<MemorySink::StagedRow>> MemorySink::stage(const CommitBatch& 
 }
 
 void MemorySink::store_ids(const PartitionCommit& part) {
+  if (part.expected_missing) return;  // the first commit of a partition carries none
   auto& ids = store_.state_.partitions[*part.topic_partition].ids;
   if (part.ids_first_offset >= 0) {
     const auto tail = ids.find(part.tail_first_offset);
@@ -232,6 +240,83 @@ void MemorySink::move_checkpoint(const PartitionCommit& part, const CommitBatch&
   stored.batch_id = batch.batch_id;
 }
 
+bool MemorySink::owns_all(const CommitBatch& batch, std::uint32_t domain) const {
+  return std::ranges::all_of(batch.partitions,
+                             [&](const PartitionCommit& part) { return applied(part, batch, domain) || owns(part, batch, domain); });
+}
+
+namespace {
+
+enum class RowStanding : std::uint8_t {
+  behind,    // holds nothing of what was folded
+  partly,    // a part of it
+  included,  // all of it
+};
+
+// G4: against what the folded row was made of.
+RowStanding standing_of(const FoldedRow& row, const MemoryStore::Watermarks& watermarks) {
+  std::size_t behind = 0;
+  std::size_t included = 0;
+  for (const RowSource& source : row.sources) {
+    const auto found = watermarks.find(*source.topic_partition);
+    const std::int64_t next_offset = found == watermarks.end() ? 0 : found->second;
+    behind += next_offset <= source.first_offset ? 1U : 0U;
+    included += next_offset > source.last_offset ? 1U : 0U;
+  }
+  if (behind == row.sources.size()) return RowStanding::behind;
+  return included == row.sources.size() ? RowStanding::included : RowStanding::partly;
+}
+
+}  // namespace
+
+// Rows first, one at a time, whoever owns the checkpoints by now: a zombie's rows are as true to the log as anybody's. Only then the
+// checkpoints, compared and set.
+CommitResult MemorySink::commit_by_row(const CommitBatch& batch) {
+  if (!batch.partitions.empty() && applied(batch.partitions.front(), batch, 0)) return {CommitStatus::committed, {}};
+  auto staged = stage(batch);
+  if (!staged) return {CommitStatus::rejected, staged.error()};
+  if (owns_all(batch, 0)) {  // a real store compares the chunk's version: a zombie can't overwrite the owner's
+    for (const PartitionCommit& part : batch.partitions) store_ids(part);
+  }
+  if (CommitResult written = write_rows(batch); written.status != CommitStatus::committed) return written;
+  if (fault(Step::rows_written) != Fault::none) return {CommitStatus::retry, unavailable("checkpoints")};
+  if (!owns_all(batch, 0)) return fenced();
+  for (const PartitionCommit& part : batch.partitions) move_checkpoint(part, batch, 0);
+  if (fault(Step::commit_applied) != Fault::none) return {CommitStatus::retry, unavailable("answer to commit")};
+  return {CommitStatus::committed, {}};
+}
+
+CommitResult MemorySink::write_rows(const CommitBatch& batch) {
+  CommitResult out{CommitStatus::committed, {}};
+  for (const ViewRows& rows : batch.views) {
+    for (const FoldedRow* row : rows.rows) {
+      if (fault(Step::row_begin) != Fault::none) return {CommitStatus::retry, unavailable("row")};
+      const std::string key = rows::encode_key({row->key, store_.views_[rows.view].key.size()});
+      MemoryStore::Watermarks& watermarks = store_.state_.watermarks[rows.view][key];
+      const RowStanding standing = standing_of(*row, watermarks);
+      if (standing == RowStanding::included) continue;
+      if (standing == RowStanding::partly) {
+        out.status = CommitStatus::refold;
+        for (const auto& [topic_partition, next_offset] : watermarks) {
+          out.ahead.push_back({rows.view, row->key_hash, key, topic_partition, next_offset});
+        }
+        continue;
+      }
+      Rows& stored = store_.state_.views[rows.view];
+      const auto found = stored.find(key);
+      auto after = rows::apply(store_.views_[rows.view], found == stored.end() ? nullptr : &found->second, *row);
+      if (!after) return {CommitStatus::rejected, after.error()};  // stage() has seen the same rows
+      if (*after) {
+        stored[key] = std::move(**after);
+      } else {
+        stored.erase(key);
+      }
+      for (const RowSource& source : row->sources) watermarks[*source.topic_partition] = source.last_offset + 1;
+    }
+  }
+  return out;
+}
+
 CommitResult MemorySink::commit(const CommitBatch& batch) {
   const std::lock_guard lock(store_.mutex_);
   switch (fault(Step::commit_begin)) {
@@ -240,12 +325,9 @@ CommitResult MemorySink::commit(const CommitBatch& batch) {
     case Fault::fenced: return {CommitStatus::fenced, {ErrorCode::fenced, "the memory store was told to fence", "", false}};
     case Fault::rejected: return {CommitStatus::rejected, {ErrorCode::store_rejected, "the memory store was told to reject", "", false}};
   }
+  if (store_.options_.row_watermarks) return commit_by_row(batch);
   for (std::uint32_t domain = 0; domain < store_.options_.domains; ++domain) {
-    for (const PartitionCommit& part : batch.partitions) {
-      if (applied(part, batch, domain) || owns(part, batch, domain)) continue;
-      return {CommitStatus::fenced,
-              {ErrorCode::fenced, fmt::format("{}: another owner moved the checkpoint", part.topic_partition->to_string()), "", false}};
-    }
+    if (!owns_all(batch, domain)) return fenced();
   }
   auto staged = stage(batch);
   if (!staged) return {CommitStatus::rejected, staged.error()};

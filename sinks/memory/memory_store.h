@@ -18,10 +18,12 @@
 #include <vector>
 
 #include "common/view.h"
-#include "sinks/memory/stored_row.h"
+#include "sinks/rows/stored_row.h"
 #include "sinks/sink.h"
 
 namespace foldline::memory {
+
+using rows::StoredRow;
 
 enum class Step {
   open,    // before anything
@@ -29,6 +31,8 @@ enum class Step {
   reload,
   commit_begin,    // before anything
   domain_begin,    // before each domain's part, with its number
+  row_begin,       // with row watermarks: before each row
+  rows_written,    // with row watermarks: all rows stand, the checkpoints have not moved
   commit_applied,  // everything is written, the answer is lost
 };
 
@@ -44,6 +48,7 @@ using Rows = std::map<std::string, StoredRow>;
 
 struct MemoryOptions {
   std::uint32_t domains = 1;
+  bool row_watermarks = false;  // as a search store: rows first, one by one, each with its watermarks, then the checkpoints; one domain
   std::size_t max_batch_rows = 50'000;
 };
 
@@ -54,8 +59,11 @@ class MemoryStore final : public Store {
     std::vector<Checkpoint> checkpoints;  // one a domain
     std::map<std::int64_t, IdChunk> ids;  // by first offset
   };
+  // Of each row, deleted ones too: per partition the last offset it includes + 1 (G24, G25).
+  using Watermarks = std::map<TopicPartition, std::int64_t>;
   struct State {
     std::vector<Rows> views;
+    std::vector<std::map<std::string, Watermarks>> watermarks;
     std::map<TopicPartition, Partition> partitions;
   };
   using FaultHook = std::function<Fault(Step step, std::uint32_t domain)>;

@@ -5,7 +5,7 @@
 #include <random>
 
 #include "engine/fold.h"
-#include "sinks/memory/stored_row.h"
+#include "sinks/rows/stored_row.h"
 #include "tests/unit/engine/plain_fold.h"
 #include "tests/unit/engine/test_views.h"
 
@@ -166,7 +166,7 @@ class Folded {
         auto& rows = rows_[view.view];
         const std::string key(row->key->as_text());
         const auto found = rows.find(key);
-        auto after = memory::apply(views_[view.view], found == rows.end() ? nullptr : &found->second, *row);
+        auto after = rows::apply(views_[view.view], found == rows.end() ? nullptr : &found->second, *row);
         ASSERT_TRUE(after.has_value()) << after.error().message;
         if (*after) {
           rows[key] = **after;
@@ -200,7 +200,7 @@ class Folded {
   const std::vector<ViewSchema>& views_;
   Arena arena_;
   Fold fold_;
-  std::vector<std::map<std::string, memory::StoredRow>> rows_;
+  std::vector<std::map<std::string, rows::StoredRow>> rows_;
 };
 
 TEST(FoldProperty, EveryCutGivesTheOneByOneResult) {

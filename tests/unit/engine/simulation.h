@@ -19,8 +19,8 @@ namespace foldline::testing {
 
 // What went on, to see that the histories reach what they are there for.
 struct SimulationTally {
-  std::uint64_t events = 0, duplicates = 0, store_letters = 0, fenced = 0, rewinds = 0, retries = 0, halvings = 0, cuts = 0, crashes = 0,
-                zombies = 0, rebalances = 0, failovers = 0, late_jobs = 0;
+  std::uint64_t events = 0, duplicates = 0, store_letters = 0, fenced = 0, rewinds = 0, retries = 0, halvings = 0, refolds = 0, cuts = 0,
+                crashes = 0, zombies = 0, rebalances = 0, failovers = 0, late_jobs = 0;
 };
 
 class Simulation {

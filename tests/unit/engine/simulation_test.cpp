@@ -33,6 +33,7 @@ TEST(Simulation, EveryHistoryEndsAsTheLogSays) {
     sum.rewinds += t.rewinds;
     sum.retries += t.retries;
     sum.halvings += t.halvings;
+    sum.refolds += t.refolds;
     sum.cuts += t.cuts;
     sum.crashes += t.crashes;
     sum.zombies += t.zombies;
@@ -42,19 +43,20 @@ TEST(Simulation, EveryHistoryEndsAsTheLogSays) {
   }
   spdlog::set_level(level);
   std::printf(
-      "seeds %llu to %llu: events %llu, duplicates %llu, store letters %llu, fenced %llu, rewinds %llu, retries %llu, halvings %llu, cuts "
+      "seeds %llu to %llu: events %llu, duplicates %llu, store letters %llu, fenced %llu, rewinds %llu, retries %llu, halvings %llu, "
+      "refolds %llu, cuts "
       "%llu, crashes %llu, zombies %llu, rebalances %llu, failovers %llu, late jobs %llu\n",
       static_cast<unsigned long long>(from), static_cast<unsigned long long>(to), static_cast<unsigned long long>(sum.events),
       static_cast<unsigned long long>(sum.duplicates), static_cast<unsigned long long>(sum.store_letters),
       static_cast<unsigned long long>(sum.fenced), static_cast<unsigned long long>(sum.rewinds),
       static_cast<unsigned long long>(sum.retries), static_cast<unsigned long long>(sum.halvings),
-      static_cast<unsigned long long>(sum.cuts), static_cast<unsigned long long>(sum.crashes), static_cast<unsigned long long>(sum.zombies),
-      static_cast<unsigned long long>(sum.rebalances), static_cast<unsigned long long>(sum.failovers),
-      static_cast<unsigned long long>(sum.late_jobs));
+      static_cast<unsigned long long>(sum.refolds), static_cast<unsigned long long>(sum.cuts), static_cast<unsigned long long>(sum.crashes),
+      static_cast<unsigned long long>(sum.zombies), static_cast<unsigned long long>(sum.rebalances),
+      static_cast<unsigned long long>(sum.failovers), static_cast<unsigned long long>(sum.late_jobs));
   if (to - from < 1'500 || HasFailure()) return;
   // The histories must reach what they are there for.
-  for (const std::uint64_t n : {sum.duplicates, sum.store_letters, sum.fenced, sum.rewinds, sum.retries, sum.halvings, sum.cuts,
-                                sum.crashes, sum.zombies, sum.failovers, sum.late_jobs}) {
+  for (const std::uint64_t n : {sum.duplicates, sum.store_letters, sum.fenced, sum.rewinds, sum.retries, sum.halvings, sum.refolds,
+                                sum.cuts, sum.crashes, sum.zombies, sum.failovers, sum.late_jobs}) {
     EXPECT_GT(n, 100U);
   }
 }

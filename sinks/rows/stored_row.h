@@ -1,5 +1,8 @@
-// A row of the memory store, and how one folded row changes it: one cell at a time, in the plainest way. What it does is the meaning
-// of a FoldedRow (sinks/sink.h); other stores are tested against it.
+// A stored row with values of its own, and how one folded row changes it: one cell at a time, in the plainest way. What it does is the
+// meaning of a FoldedRow (sinks/sink.h). Stores that can't compute (memory, search documents, JSON strings) store its answer; the
+// others are tested against it.
+//
+//   auto after = rows::apply(view, stored ? &*stored : nullptr, folded);   // nullopt: the row goes
 #pragma once
 
 #include <optional>
@@ -11,7 +14,7 @@
 #include "common/view.h"
 #include "sinks/sink.h"
 
-namespace foldline::memory {
+namespace foldline::rows {
 
 // A Value that owns what it points to.
 class OwnedValue {
@@ -44,4 +47,4 @@ StoredRow new_row(const ViewSchema& view, const Value* key);
 // The row after `folded`; nullopt: it goes. `stored` is null when there is none. An error (store_rejected): the result does not fit.
 Result<std::optional<StoredRow>> apply(const ViewSchema& view, const StoredRow* stored, const FoldedRow& folded);
 
-}  // namespace foldline::memory
+}  // namespace foldline::rows

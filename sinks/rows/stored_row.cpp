@@ -1,10 +1,10 @@
-#include "sinks/memory/stored_row.h"
+#include "sinks/rows/stored_row.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-namespace foldline::memory {
+namespace foldline::rows {
 
 OwnedValue::OwnedValue(const Value& value) : scalar_(value) {
   switch (value.kind()) {
@@ -196,4 +196,4 @@ Result<std::optional<StoredRow>> apply(const ViewSchema& view, const StoredRow* 
   return std::optional<StoredRow>(std::move(row));
 }
 
-}  // namespace foldline::memory
+}  // namespace foldline::rows
