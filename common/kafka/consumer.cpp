@@ -158,6 +158,16 @@ Result<void> Consumer::subscribe(const std::vector<std::string>& topics) {
   return {};
 }
 
+Result<void> Consumer::assign(const std::vector<TopicPartition>& partitions) {
+  const TopicList list = new_topic_list(partitions.size());
+  for (const TopicPartition& p : partitions) rd_kafka_topic_partition_list_add(list.get(), p.topic.c_str(), p.partition);
+  start_at_the_end(impl_->client, list.get());
+  split_queues(impl_->client, partitions, impl_->listener->on_assign(partitions));
+  const rd_kafka_resp_err_t error = rd_kafka_assign(impl_->client, list.get());
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  return fail(ErrorCode::log_unavailable, std::string("assigning partitions: ") + rd_kafka_err2str(error), "is a broker reachable?", true);
+}
+
 void Consumer::poll(std::chrono::milliseconds timeout) {
   rd_kafka_message_t* message = rd_kafka_consumer_poll(impl_->client, static_cast<int>(timeout.count()));
   if (message == nullptr) return;

@@ -58,6 +58,9 @@ class Consumer {
   Result<void> subscribe(const std::vector<std::string>& topics);
   // Serves the group for up to `timeout`.
   void poll(std::chrono::milliseconds timeout);
+  // Takes exactly these partitions, without any group: on_assign() is called before this returns. For tools that read on their own.
+  Result<void> assign(const std::vector<TopicPartition>& partitions);
+
   // Leaves the group: on_revoke() for what is still assigned. subscribe() joins again.
   void leave();
 
