@@ -47,7 +47,7 @@ struct ConsumerOptions {
   std::string group;
   // Prefetched records of each PartitionQueue, whatever the number of partitions that are read through it: librdkafka holds the queue
   // that a partition is forwarded to against queued.max.messages.kbytes.
-  std::size_t queue_kbytes = 32 * 1024;
+  std::size_t queue_kbytes = 12 * 1024;
 };
 
 class Consumer {
@@ -129,10 +129,13 @@ class PartitionQueue {
   [[nodiscard]] rd_kafka_queue_t* handle() const { return queue_; }
 
  private:
+  void wake_fetcher(const rd_kafka_message_t& message);
+
   std::shared_ptr<Consumer::Impl> consumer_;
   rd_kafka_queue_t* queue_;
   std::vector<rd_kafka_message_t*> fetched_;
   std::size_t next_ = 0;
+  std::size_t bytes_since_wake_ = 0;
   std::vector<Header> headers_;
 };
 

@@ -86,6 +86,7 @@ void PartitionQueue::poll(std::size_t max_records, QueueVisitor& visitor) {
       visitor.on_error(topic, message->partition, consume_error(*message));
       continue;
     }
+    wake_fetcher(*message);
     read_headers(message, headers_);
     Record record;
     record.offset = message->offset;
@@ -95,6 +96,24 @@ void PartitionQueue::poll(std::size_t max_records, QueueVisitor& visitor) {
     record.headers = headers_;
     if (!visitor.on_record(topic, message->partition, record)) return;
   }
+}
+
+// Before 2.2, a broker's thread that found the queue full looks at it again when it next wakes, up to a second later: a lane that empties
+// the queue faster than that starves. A request wakes the thread; this one changes nothing, and nobody waits for its answer (librdkafka
+// drops it when it comes). Only every few megabytes, so that light traffic sends none. Since 2.2: fetch.queue.backoff.ms.
+void PartitionQueue::wake_fetcher(const rd_kafka_message_t& message) {
+#if RD_KAFKA_VERSION < 0x020200ff
+  constexpr std::size_t kWakeEveryBytes = 2 * 1024 * 1024;
+  constexpr std::int64_t kLatest = -1;
+  bytes_since_wake_ += message.len + message.key_len;
+  if (bytes_since_wake_ < kWakeEveryBytes) return;
+  bytes_since_wake_ = 0;
+  const TopicList list = new_topic_list(1);
+  rd_kafka_topic_partition_list_add(list.get(), rd_kafka_topic_name(message.rkt), message.partition)->offset = kLatest;
+  static_cast<void>(rd_kafka_offsets_for_times(consumer_->client, list.get(), 0));
+#else
+  static_cast<void>(message);
+#endif
 }
 
 void PartitionQueue::discard_fetched() {
