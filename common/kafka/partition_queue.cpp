@@ -182,7 +182,7 @@ Result<std::vector<std::optional<Watermarks>>> PartitionQueue::watermarks(std::s
                                           : rd_kafka_offsets_for_times(consumer_->client, list.get(), static_cast<int>(timeout.count()));
     return std::pair(std::move(list), error);
   };
-  auto earliest = std::async(std::launch::async, list_offsets, kEarliest);
+  auto earliest = std::async(std::launch::async | std::launch::deferred, list_offsets, kEarliest);
   const auto [high, high_error] = list_offsets(kLatest);
   const auto [low, low_error] = earliest.get();
   for (const rd_kafka_resp_err_t error : {low_error, high_error}) {
