@@ -52,7 +52,7 @@ enum class OnLostData {
 
 struct LaneOptions {
   std::size_t max_batch_records = 20'000;
-  std::size_t max_batch_bytes = 8 * 1024 * 1024;    // of the batch's arena: records, decoded events, folded rows
+  std::size_t max_batch_bytes = 24 * 1024 * 1024;   // of the batch's arena: records, decoded events, folded rows
   std::size_t max_poll_records = 2'000;             // taken in one step
   std::size_t max_record_bytes = 16 * 1024 * 1024;  // key + value + headers; a larger record becomes a letter
   std::int64_t id_window = 250'000;                 // W of G14; 0: no processed IDs

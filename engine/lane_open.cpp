@@ -49,6 +49,7 @@ void OpenJob::run(Sink& sink, LogReader& log) {
     return;
   }
   opened.resize(slots.size());
+  log.ask_all_bounds();  // after the checkpoints were read: an end from before could lie below a checkpoint that another worker still moved
   for (std::size_t i = 0; i < slots.size(); ++i) {
     if (cancelled.load(std::memory_order_relaxed)) return;
     if (auto r = open_slot(log, slots[i], (*found)[i], opened[i]); !r) {
