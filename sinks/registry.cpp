@@ -6,6 +6,7 @@
 
 #include "sinks/memory/memory_store.h"
 #include "sinks/postgres/store.h"
+#include "sinks/redis/store.h"
 
 namespace foldline {
 
@@ -22,6 +23,14 @@ Opened open_postgres(const config::StoreSpec& spec, const StoreContext& context)
   return std::move(*store);
 }
 
+Opened open_redis(const config::StoreSpec& spec, const StoreContext& context) {
+  redis::StoreOptions options;
+  options.url = spec.url;
+  auto store = redis::RedisStore::make(options, context.id, context.views);
+  if (!store) return fail(store.error());
+  return std::move(*store);
+}
+
 Opened open_memory(const config::StoreSpec& /*spec*/, const StoreContext& context) {
   return std::make_unique<memory::MemoryStore>(context.views);
 }
@@ -33,6 +42,7 @@ struct StoreKind {
 
 constexpr std::array kKinds = {
     StoreKind{"postgres", open_postgres},
+    StoreKind{"redis", open_redis},
     StoreKind{"memory", open_memory},
 };
 
@@ -46,6 +56,6 @@ Opened open_store(const config::StoreSpec& spec, const StoreContext& context) {
               fmt::format("use one of: {}", store_kinds()));
 }
 
-std::string_view store_kinds() { return "postgres, memory"; }
+std::string_view store_kinds() { return "postgres, redis, memory"; }
 
 }  // namespace foldline
