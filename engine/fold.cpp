@@ -278,7 +278,8 @@ void Fold::save_cell(Row& row, std::size_t field) {
 }
 
 void Fold::save_header(Row& row) {
-  if (keep_undo_) undo_.push_back({&row, SavedHeader{row.base, row.soft_deleted, row.upserted, row.deleted_at_us, row.newest_event_time_us}});
+  if (keep_undo_)
+    undo_.push_back({&row, SavedHeader{row.base, row.soft_deleted, row.upserted, row.deleted_at_us, row.newest_event_time_us}});
 }
 
 void Fold::roll_back() {

@@ -55,8 +55,7 @@ class Fold {
   // only on whether it can be folded alone (it can't with two different operations on one field of one row, or sums past 38 digits).
   // `origin` (stores with row watermarks): each row remembers which offsets went into it (FoldedRow::sources).
   // `event_time_us`: for rows that expire by it (FoldedRow::newest_event_time_us).
-  FoldResult add(std::span<const Change> changes, std::optional<EventOrigin> origin = std::nullopt,
-                 std::int64_t event_time_us = INT64_MIN);
+  FoldResult add(std::span<const Change> changes, std::optional<EventOrigin> origin = std::nullopt, std::int64_t event_time_us = INT64_MIN);
 
   [[nodiscard]] std::size_t row_count() const { return row_count_; }
   // In file order, views without rows left out. Valid until begin().
@@ -67,7 +66,7 @@ class Fold {
     std::uint64_t* guard_events = nullptr;  // which event set guards[g]: within one event the last assignment wins
     std::uint64_t touched_by = 0;           // the last event that came here
     bool keeps_time = false;
-    RowSource* source_list = nullptr;       // what `sources` shows, and room to grow
+    RowSource* source_list = nullptr;  // what `sources` shows, and room to grow
     std::uint32_t source_count = 0;
     std::uint32_t source_capacity = 0;
   };

@@ -96,9 +96,10 @@ Result<bool> OpenJob::checkpoint_vanished(LogReader& log, std::uint32_t slot) co
     spdlog::warn("{}; going on at the log's start as told by --on-lost-data earliest", what);
     return true;
   }
-  return fail(ErrorCode::log_lost, std::move(what),
-              "restore the store's data; or, to build the views anew from the log, delete the group's offsets or run once with --on-lost-data "
-              "earliest");
+  return fail(
+      ErrorCode::log_lost, std::move(what),
+      "restore the store's data; or, to build the views anew from the log, delete the group's offsets or run once with --on-lost-data "
+      "earliest");
 }
 
 Result<void> OpenJob::open_known(std::uint32_t slot, const LogBounds& bounds, OpenedPartition& found, OpenedSlot& out,

@@ -5,6 +5,9 @@
 //   foldline:{PROJECTION:gN:bM}:ids:PARTITION:TOPIC          hash: first offset of a chunk, 19 digits → its packed IDs (engine/id_chunk.h)
 //   foldline:{PROJECTION:gN:bM}:partitions                   set of PARTITION:TOPIC: which checkpoints there are
 //
+//   foldline:{PROJECTION:gN:bM}:first_topics                 string: the topics and partitions when the generation began (G6)
+//   foldline:views                                            hash: which projection keeps which keys
+//
 // N is the generation, M the bucket: the atomic domain (G4, G23). A Redis that stands alone has bucket 0 only; the braces are Redis
 // Cluster's hash tag, so that a bucket's keys will stand in one slot.
 #pragma once
@@ -27,6 +30,7 @@ class SystemKeys {
   [[nodiscard]] std::string checkpoint(const TopicPartition& partition) const;
   [[nodiscard]] std::string ids(const TopicPartition& partition) const;
   [[nodiscard]] std::string partitions() const { return prefix_ + "partitions"; }
+  [[nodiscard]] std::string first_topics() const { return prefix_ + "first_topics"; }
   [[nodiscard]] std::string scratch() const { return prefix_ + "scratch"; }
   // In the set of partitions: "3:orders.events". The partition first, for a topic's name may hold anything.
   static std::string place(const TopicPartition& partition);

@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
+#include "config/key_template.h"
 #include "sinks/redis/value_text.h"
 
 namespace foldline::redis {
@@ -25,37 +24,15 @@ tl::unexpected<Error> wrong(std::string_view text, const std::string& what, cons
 }  // namespace
 
 Result<KeyName> KeyName::parse(std::string_view text, const std::vector<KeyPart>& key, int member) {
+  std::vector<std::string> parts;
+  for (const KeyPart& part : key) parts.push_back(part.name);
+  auto parsed = config::KeyTemplate::parse(text, parts, member);
+  if (!parsed) return fail(parsed.error());
   KeyName out;
-  std::vector<bool> used(key.size());
-  std::string literal;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '}') return wrong(text, "has a `}` without its `{`", "write {part} for a part of the key");
-    if (text[i] != '{') {
-      literal += text[i];
-      continue;
-    }
-    const std::size_t close = text.find('}', i);
-    if (close == std::string_view::npos) return wrong(text, "has a `{` without its `}`", "write {part} for a part of the key");
-    const std::string_view name = text.substr(i + 1, close - i - 1);
-    const auto found = std::find_if(key.begin(), key.end(), [&](const KeyPart& part) { return part.name == name; });
-    if (found == key.end()) return wrong(text, fmt::format("names `{}`, which is no part of the key", name), "use the key's own parts");
-    const auto index = static_cast<std::size_t>(found - key.begin());
-    if (static_cast<int>(index) == member) {
-      return wrong(text, fmt::format("holds `{{{}}}`, which stands inside the key's value", name), fmt::format("leave {{{}}} out", name));
-    }
-    if (used[index]) return wrong(text, fmt::format("names `{}` twice", name), "once is enough");
-    used[index] = true;
-    out.pattern_ += literal + "*";
-    out.pieces_.push_back({literal, index, found->type, '\0', false});
-    literal.clear();
-    i = close;
-  }
-  out.tail_ = literal;
-  out.pattern_ += literal;
-  for (std::size_t i = 0; i < key.size(); ++i) {
-    if (used[i] || static_cast<int>(i) == member) continue;
-    return wrong(text, fmt::format("lacks the key part `{}`: two rows would share a key", key[i].name),
-                 fmt::format("put {{{}}} into it", key[i].name));
+  out.pattern_ = parsed->pattern();
+  out.tail_ = parsed->tail;
+  for (config::KeyTemplate::Piece& piece : parsed->pieces) {
+    out.pieces_.push_back({std::move(piece.literal), piece.part, key[piece.part].type, '\0', false});
   }
   for (std::size_t i = 0; i + 1 < out.pieces_.size(); ++i) {
     Piece& piece = out.pieces_[i];

@@ -144,6 +144,22 @@ Result<std::vector<StoredCheckpoint>> RedisStore::checkpoints() {
   return out;
 }
 
+// SET NX is atomic: of two workers that start at once one comes first, and both read the same.
+Result<std::string> RedisStore::first_topics(const std::string& now) {
+  if (now.size() > kMaxFirstTopicsBytes) return fail(ErrorCode::limit, "the list of topics is too long to be kept");
+  auto session = Session::open(shared_->address, shared_->timeouts);
+  if (!session) return fail(session.error());
+  Request request;
+  request.command({"SET", shared_->keys.first_topics(), now, "NX"});
+  request.command({"GET", shared_->keys.first_topics()});
+  const auto replies = session->connection.round_trip(request);
+  if (!replies) return fail(replies.error());
+  for (const Reply& reply : *replies) {
+    if (reply.is_error()) return fail(refusal("remembering which topics there were", reply.text()));
+  }
+  return std::string((*replies)[1].text());
+}
+
 Result<void> RedisStore::ping() {
   const auto session = Session::open(shared_->address, shared_->timeouts);
   if (!session) return fail(session.error());

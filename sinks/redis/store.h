@@ -32,6 +32,7 @@ class RedisStore final : public Store {
   Result<void> prepare() override;
   Result<std::unique_ptr<Sink>> new_sink() override;
   Result<std::vector<StoredCheckpoint>> checkpoints() override;
+  Result<std::string> first_topics(const std::string& now) override;
   // A login as a worker's, to a master.
   Result<void> ping() override;
 
