@@ -96,6 +96,10 @@ void append_member(std::string& out, std::string_view name) {
 
 void append_json_value(std::string& out, const Value& value, const Type& type) {
   if (value.is(Kind::timestamp)) return append_json_string(out, to_text(value, type));
+  if (value.is(Kind::decimal) && type.precision > 0) {  // 12.50 of a numeric(8,2), also where a default says 12.5
+    const auto scaled = rescale(value.as_decimal(), type.scale);
+    return append_json(out, scaled ? Value::decimal(*scaled) : value);
+  }
   append_json(out, value);
 }
 
