@@ -24,16 +24,22 @@ tl::unexpected<Error> login_refused(const Address& address, std::string_view ref
   return fail(std::move(error));
 }
 
-// Every command of the scripts on a key of each type.
+// Every command of the scripts, on a key of each type. Answers the first that is refused.
 constexpr std::string_view kProbeScript = R"LUA(
-local key, call = KEYS[1], redis.call
-call('DEL', key)
-call('HSET', key, 'f', '1') call('HMGET', key, 'f') call('HGET', key, 'f') call('HLEN', key) call('HKEYS', key)
-call('PEXPIREAT', key, '99999999999999') call('PEXPIRETIME', key) call('PERSIST', key) call('TYPE', key) call('HDEL', key, 'f')
-call('SET', key, '1') call('SET', key, '2', 'KEEPTTL') call('GET', key) call('MGET', key) call('EXISTS', key) call('DEL', key)
-call('ZADD', key, '1', 'm') call('ZMSCORE', key, 'm') call('ZREM', key, 'm')
-call('SADD', key, 'm') call('SCARD', key) call('SREM', key, 'm')
-return 'ok'
+local key = KEYS[1]
+local commands = {
+  {'DEL', key}, {'HSET', key, 'f', '1'}, {'HMGET', key, 'f'}, {'HGET', key, 'f'}, {'HLEN', key}, {'HKEYS', key},
+  {'PEXPIREAT', key, '99999999999999'}, {'PEXPIRETIME', key}, {'PERSIST', key}, {'TYPE', key}, {'HDEL', key, 'f'},
+  {'SET', key, '1'}, {'SET', key, '2', 'KEEPTTL'}, {'GET', key}, {'MGET', key}, {'EXISTS', key}, {'DEL', key},
+  {'ZADD', key, '1', 'm'}, {'ZMSCORE', key, 'm'}, {'ZREM', key, 'm'}, {'SADD', key, 'm'}, {'SCARD', key}, {'SREM', key, 'm'}}
+for _, command in ipairs(commands) do
+  local answer = redis.pcall(unpack(command))
+  if type(answer) == 'table' and answer.err then
+    redis.pcall('DEL', key)
+    return {command[1], answer.err}
+  end
+end
+return {'ok'}
 )LUA";
 
 }  // namespace
@@ -106,14 +112,15 @@ Result<void> check_commands(Connection& connection, const std::string& scratch_k
   request.command({"EVAL", kProbeScript, "1", scratch_key});
   const auto replies = connection.round_trip(request);
   if (!replies) return fail(replies.error());
-  const std::string_view said = replies->front().text();
-  if (said == "ok") return {};
-  // Inside a script a refusal comes as "ERR ... This Redis command is not allowed from script" or "NOPERM ..." by version.
-  const bool by_acl = said.find("NOPERM") != std::string_view::npos || said.find("ACL") != std::string_view::npos ||
-                      said.find("permission") != std::string_view::npos;
-  if (!by_acl) return fail(refusal("trying the commands that a commit needs", said));
-  return fail(ErrorCode::config, fmt::format("the user lacks a permission that commits need: {}", shown(said)),
-              "docs/redis.md lists all that a worker needs");
+  const Reply& reply = replies->front();
+  if (reply.text(0) == "ok") return {};
+  if (reply.is_error()) return fail(refusal("trying the commands that a commit needs", reply.text()));
+  const std::string_view why = reply.text(1);
+  const bool by_acl = why.find("NOPERM") != std::string_view::npos || why.find("permission") != std::string_view::npos ||
+                      why.find("user executing the script") != std::string_view::npos;
+  if (!by_acl) return fail(refusal(fmt::format("trying {}, which a commit needs", reply.text(0)), why));
+  return fail(ErrorCode::config, fmt::format("the user lacks a permission that commits need: {}", reply.text(0)),
+              fmt::format("ACL SETUSER NAME +{}; docs/redis.md lists all that a worker needs", reply.text(0)));
 }
 
 }  // namespace foldline::redis
