@@ -124,7 +124,7 @@ if applied == partitions then return {'committed'} end
 if applied > 0 then return {'fenced', 1, '', ''} end
 
 -- Phase one: rows. `plan` holds, in order, what phase two writes.
-local plan, planned = {}, 0
+local plan, planned, is_new, known = {}, 0, {}, {}  -- by place in the plan; by key
 local groups, at, k = {}, 3 + partitions * words, 2 * partitions
 
 local function counters(g)
@@ -152,6 +152,7 @@ local function counters(g)
       end
       planned = planned + 1
       plan[planned] = to
+      if not was then is_new[planned] = true end
     end
     -- MGET answers nil for a key of another type, too
     if misses > 0 and call('EXISTS', unpack(missing)) > 0 then
@@ -184,6 +185,7 @@ local function hashes(g)
       planned = planned + 1
       plan[planned] = not stored[1]
     end
+    if g.expiry == 'g' and (reads and stored[1] or not reads and stored > 0) then known[k + j] = true end
     local read, word = g.defaults > 0 and 2 or 1, at
     for i = 1, g.fields do
       if g.ops[i] ~= 'z' then
@@ -346,11 +348,13 @@ for i = 1, partitions do
   end
 end
 
-local function expire(key, mode, at_ms)
+-- `known`: the key most likely has a time to live, so the cheap way comes first. GT never sets one where there is none.
+local function expire(key, mode, at_ms, known)
   if mode == 'p' then
     if at_ms == '' then call('PERSIST', key) else call('PEXPIREAT', key, at_ms) end
     return
   end
+  if known and at_ms ~= '' and call('PEXPIREAT', key, at_ms, 'GT') == 1 then return end
   local now = call('PEXPIRETIME', key)  -- -1: never, -2: no key
   if now ~= -2 and at_ms ~= '' and tonumber(at_ms) > now then call('PEXPIREAT', key, at_ms) end
 end
@@ -367,12 +371,19 @@ function writes.C(g)
   local word, width = g.at, expires and 3 or 2
   for j = 1, g.rows do
     local key, to = keys[g.k + j], next_planned()
+    local at_ms, there = expires and argv[word + 3] or '', not is_new[planned]
     if to == false then
       call('DEL', key)
-    elseif to ~= true then
-      if argv[word + 1] == 'S' then call('SET', key, to) else call('SET', key, to, 'KEEPTTL') end
+    elseif to == true then
+      if expires then expire(key, g.expiry, at_ms, there) end
+    elseif at_ms ~= '' and (not there or g.expiry == 'p' or argv[word + 1] == 'S') then
+      call('SET', key, to, 'PXAT', at_ms)
+    elseif argv[word + 1] == 'S' then
+      call('SET', key, to)
+    else
+      call('SET', key, to, 'KEEPTTL')
+      if expires then expire(key, g.expiry, at_ms, there) end
     end
-    if expires and to then expire(key, g.expiry, argv[word + 3]) end
     word = word + width
   end
 end
@@ -401,7 +412,7 @@ function writes.H(g)
     if n > 2 then call(unpack(set, 1, n)) end
     if #cleared > 0 and g.base == 'k' then call('HDEL', key, unpack(cleared)) end
     word = word + width
-    if expires and g.base ~= 'd' then expire(key, g.expiry, argv[word]) end
+    if expires and g.base ~= 'd' then expire(key, g.expiry, argv[word], g.base == 'k' and known[g.k + j]) end
   end
 end
 
