@@ -11,7 +11,7 @@ namespace foldline::redis {
 //
 // KEYS: a checkpoint for each partition, its processed IDs for each partition, then a key for each row, in the order of the groups.
 // ARGV: number of partitions, owner, batch ID; kPartitionWords words for each partition; then groups, each a word that says what:
-//   C rows expiry default least greatest  counters.     A row: operation, digits[, expires at]
+//   C rows expiry operation default       counters.     A row: digits, but for d[, expires at]
 //   H rows expiry base fields defaults    hashes of one shape, computed here; then for each field: name, operation, default, least,
 //                                         greatest; for each default of a field not named so: name, text. A row: a text for each field
 //                                         but those of operation z[, expires at]
@@ -46,12 +46,12 @@ end
 
 local function join(high, low)
   if high >= 0 then
-    if high == 0 then return format('%.0f', low) end
-    return format('%.0f%09.0f', high, low)
+    if high == 0 then return format('%d', low) end
+    return format('%d%09d', high, low)
   end
   if low > 0 then high, low = high + 1, 1e9 - low end
-  if high == 0 then return format('-%.0f', low) end
-  return format('-%.0f%09.0f', -high, low)
+  if high == 0 then return format('-%d', low) end
+  return format('-%d%09d', -high, low)
 end
 
 local function less(a, b)
@@ -61,12 +61,12 @@ local function less(a, b)
   return ah < bh or (ah == bh and al < bl)
 end
 
--- nil: outside of least and greatest
+-- nil: outside of least and greatest. Sums of short digits are far inside of 64 bits.
 local function sum(a, b, least, greatest)
   if #a < 16 and #b < 16 then
     local n = tonumber(a) + tonumber(b)
-    if n < tonumber(least) or n > tonumber(greatest) then return nil end
-    return format('%.0f', n)
+    if #greatest < 19 and (n < tonumber(least) or n > tonumber(greatest)) then return nil end
+    return format('%d', n)
   end
   local ah, al = split(a)
   local bh, bl = split(b)
@@ -87,7 +87,10 @@ local function bytes_less(a, b)
   return #a < #b
 end
 
-local function is_whole(text) return #text <= 20 and find(text, '^%-?%d+$') ~= nil end
+-- As Redis itself writes them: no sign but -, no zero in front.
+local function is_whole(text) return text == '0' or #text <= 20 and find(text, '^%-?[1-9]%d*$') ~= nil end
+
+local function too_far(stored, value) return 'holds ' .. stored .. ', and adding ' .. value .. ' leaves the range of its type' end
 
 -- What the operation leaves: a text, true (nothing to write), or nil and why not.
 local function merged(op, stored, value, least, greatest)
@@ -98,7 +101,7 @@ local function merged(op, stored, value, least, greatest)
   if op == 'm' then return less(value, stored) and value or true end
   if op == 'x' then return less(stored, value) and value or true end
   local out = sum(stored, value, least, greatest)
-  if not out then return nil, 'holds ' .. stored .. ', and adding ' .. value .. ' leaves the range of its type' end
+  if not out then return nil, too_far(stored, value) end
   return out
 end
 
@@ -128,31 +131,38 @@ local plan, planned, is_new, known = {}, 0, {}, {}  -- by place in the plan; by 
 local groups, at, k = {}, 3 + partitions * words, 2 * partitions
 
 local function counters(g)
-  local width = g.expiry == 'n' and 2 or 3
+  local op, width = g.op, (g.op == 'd' and 0 or 1) + (g.expiry == 'n' and 0 or 1)
   for first = 1, g.rows, chunk_size do
     local last = math.min(first + chunk_size - 1, g.rows)
     local stored = call('MGET', unpack(keys, k + first, k + last))
     local missing, misses = {}, 0
     for j = first, last do
-      local was, op, value = stored[j - first + 1], argv[at + 1], argv[at + 2]
-      at = at + width
-      local to = value
+      local was, to = stored[j - first + 1], false
+      planned = planned + 1
       if not was then
         misses = misses + 1
         missing[misses] = keys[k + j]
+        is_new[planned] = true
       elseif op ~= 'd' and not is_whole(was) then
         return {'rejected', keys[k + j], 'holds a text that is no whole number'}
       end
-      if op == 'd' then to = false
-      elseif op == 'e' then to = was and true or value ~= '' and value
-      elseif op ~= 's' and op ~= 'S' then
-        local why
-        to, why = merged(op, was or g.start, value, g.least, g.greatest)
-        if not to then return {'rejected', keys[k + j], why} end
+      if op ~= 'd' then
+        local value = argv[at + 1]
+        if op == 'e' then
+          to = was and true or value ~= '' and value
+        elseif op == 's' or op == 'S' then
+          to = value
+        elseif op == 'a' and was then
+          to = sum(was, value, '-9223372036854775808', '9223372036854775807')
+          if not to then return {'rejected', keys[k + j], too_far(was, value)} end
+        else
+          local why
+          to, why = merged(op, was or g.start, value, '-9223372036854775808', '9223372036854775807')
+          if not to then return {'rejected', keys[k + j], why} end
+        end
       end
-      planned = planned + 1
       plan[planned] = to
-      if not was then is_new[planned] = true end
+      at = at + width
     end
     -- MGET answers nil for a key of another type, too
     if misses > 0 and call('EXISTS', unpack(missing)) > 0 then
@@ -171,9 +181,16 @@ local function hashes(g)
     if g.merges[i] then asked[#asked + 1] = g.names[i] end
   end
   local reads = g.base == 'k' and #asked > 2
+  local only = #asked == 3 and asked[3]  -- a table less for each row
+  local first = {}
   for j = 1, g.rows do
     local key, stored = keys[k + j], nil
-    if reads then
+    if reads and only then
+      stored = try('HGET', key, only)
+      if type(stored) == 'table' then return wrong_type(key, 'hash') end
+      first[1] = stored
+      stored = first
+    elseif reads then
       asked[2] = key
       stored = try(unpack(asked))
       if stored.err then return wrong_type(key, 'hash') end
@@ -289,7 +306,7 @@ while argv[at + 1] do
   g.what, g.rows, g.expiry = take(3)
   g.rows = tonumber(g.rows)
   if g.what == 'C' then
-    g.start, g.least, g.greatest = take(3)
+    g.op, g.start = take(2)
     g.start = optional(g.start) or false
   elseif g.what == 'H' then
     local fields, defaults
@@ -367,25 +384,37 @@ end
 
 local writes = {}
 function writes.C(g)
-  local expires = g.expiry ~= 'n'
-  local word, width = g.at, expires and 3 or 2
+  local expires, op = g.expiry ~= 'n', g.op
+  local word, width = g.at, (op == 'd' and 0 or 1) + (expires and 1 or 0)
+  local sets, n = {}, 0
   for j = 1, g.rows do
     local key, to = keys[g.k + j], next_planned()
-    local at_ms, there = expires and argv[word + 3] or '', not is_new[planned]
+    word = word + width
     if to == false then
       call('DEL', key)
-    elseif to == true then
-      if expires then expire(key, g.expiry, at_ms, there) end
-    elseif at_ms ~= '' and (not there or g.expiry == 'p' or argv[word + 1] == 'S') then
-      call('SET', key, to, 'PXAT', at_ms)
-    elseif argv[word + 1] == 'S' then
-      call('SET', key, to)
+    elseif not expires then
+      if to ~= true then
+        sets[n + 1], sets[n + 2], n = key, to, n + 2
+        if n == chunk_size then
+          call('MSET', unpack(sets, 1, n))
+          n = 0
+        end
+      end
     else
-      call('SET', key, to, 'KEEPTTL')
-      if expires then expire(key, g.expiry, at_ms, there) end
+      local at_ms, there = argv[word], not is_new[planned]
+      if to == true then
+        expire(key, g.expiry, at_ms, there)
+      elseif at_ms ~= '' and (not there or g.expiry == 'p' or op == 'S') then
+        call('SET', key, to, 'PXAT', at_ms)
+      elseif op == 'S' then
+        call('SET', key, to)
+      else
+        call('SET', key, to, 'KEEPTTL')
+        expire(key, g.expiry, at_ms, there)
+      end
     end
-    word = word + width
   end
+  if n > 0 then call('MSET', unpack(sets, 1, n)) end
 end
 
 function writes.H(g)
@@ -395,9 +424,10 @@ function writes.H(g)
   for i = 1, g.fields do
     if g.ops[i] == 'z' then cleared[#cleared + 1] = g.names[i] end
   end
+  local set = {'HSET'}
   for j = 1, g.rows do
-    local key = keys[g.k + j]
-    local set, n = {'HSET', key}, 2
+    local key, n = keys[g.k + j], 2
+    set[2] = key
     if g.base ~= 'k' then
       call('DEL', key)
     elseif g.defaults > 0 and next_planned() then
