@@ -60,6 +60,8 @@ def test_an_event_for_an_expired_row_comes_too_late(scenario):
     scenario.wait_caught_up()
     assert len(scenario.fact_orders()) == 4
     assert worker.metrics().sum("foldline_late_changes_total") == 1
-    scenario.place("o9")  # some later batch sweeps
+    assert worker.stop() == 0
+    scenario.place("o9")
     scenario.kafka.flush()
+    scenario.start_worker()  # the first batch of a worker sweeps
     wait_until(lambda: {str(day) for day, _ in scenario.daily_revenue()} == {"2026-04-03"}, 30, "expired days are gone")
