@@ -48,6 +48,39 @@ TEST_F(RedisServer, UsersPasswordsAndDatabases) {
   EXPECT_EQ(prepare({counter_view()}, "p", tcp(":secret@")), "prepared");
 }
 
+// The list that docs/redis.md gives.
+TEST_F(RedisServer, TheDocumentedPermissionsAreEnough) {
+  std::vector<std::string> words = {"ACL", "SETUSER", "foldline", "on", ">secret", "~foldline:*", "~p:*", "+@connection", "+script|load"};
+  for (const char* command : {"info",    "eval", "evalsha", "del",     "exists",   "type",      "get",         "set",    "mget", "mset",
+                              "hset",    "hget", "hmget",   "hgetall", "hsetnx",   "hdel",      "hlen",        "hkeys",  "zadd", "zrem",
+                              "zmscore", "sadd", "srem",    "scard",   "smembers", "pexpireat", "pexpiretime", "persist"}) {
+    words.push_back(std::string("+") + command);
+  }
+  EXPECT_EQ(server.ask(words), "OK");
+  StoreOptions options;
+  options.url = Secret(tcp("foldline:secret@"));
+  ViewSchema json = view("j", "json", {{"id", TypeKind::text}}, {sum_field("n", type_of(TypeKind::bigint))});
+  json.expire_after_us = 1;
+  const std::vector<ViewSchema> views = {counter_view(), json};
+  const auto store = new_store(views, "p", options);
+  const auto prepared = store->prepare();
+  ASSERT_TRUE(prepared) << prepared.error().message;
+  OpenedSink lane = open_sink(*store);
+  BatchBuilder start(views);
+  start.first(0, 0);
+  ASSERT_EQ(said(lane.sink->commit(start.batch(lane.owner))), "committed");
+  BatchBuilder builder(views);
+  builder.merge(builder.row(0, {builder.text("a")}), 0, Op::add, Value::integer(5));
+  builder.merge(builder.row(1, {builder.text("a")}), 0, Op::add, Value::integer(5));
+  PartitionCommit& part = builder.partition(0, 0, 1);
+  part.ids = "x";
+  part.ids_first_offset = part.ids_last_offset = 0;
+  EXPECT_EQ(said(lane.sink->commit(builder.batch(lane.owner))), "committed");
+  EXPECT_EQ(store->checkpoints()->size(), 1U);
+  EXPECT_TRUE(store->first_topics("t"));
+  EXPECT_TRUE(lane.sink->open({lane.partitions, lane.owner, 100}));
+}
+
 TEST_F(RedisServer, AMissingPermissionIsFoundBeforeACommitCouldBreakOffG21) {
   server.ask({"ACL", "SETUSER", "app", "on", ">x", "~*", "+@all", "-@dangerous", "+info", "-zadd"});
   EXPECT_THAT(prepare({counter_view()}, "p", tcp("app:x@")), HasSubstr("lacks a permission that commits need: ZADD"));
