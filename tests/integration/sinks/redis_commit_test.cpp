@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "engine/id_chunk.h"
+#include "sinks/redis/commit_script.h"
 #include "tests/integration/sinks/cutting_proxy.h"
 #include "tests/integration/sinks/redis_fixture.h"
 
@@ -314,8 +315,30 @@ TEST_F(RedisCommit, IdsPastACheckpointThatWasMovedBackAreDroppedG15) {
 
 // --- rows that are read first
 
-TEST_F(RedisCommit, ARowChangedBetweenReadingAndWritingIsReadAgain) {
-  // Somebody else's write can't be placed between the two from here; but a script that compares refuses what was read long ago.
+// The script alone, told that a row was read as something else than what stands there.
+TEST_F(RedisCommit, ARowThatIsNotAsItWasReadIsNotWritten) {
+  const std::string owner = Uuid::random().to_string();
+  server.ask({"HSET", "cp", "owner", owner});
+  server.ask({"SET", "json", "{\"n\":2}"});
+  server.ask({"HSET", "hash", "n", "2"});
+  const std::vector<std::string> partition = {"1", owner, Uuid::random().to_string(), "", "1", "", "-1", "-1", "0", "0", "", "=0", "", ""};
+  const auto run = [&](const std::string& key, const std::vector<std::string>& group) {
+    std::vector<std::string> words = {"EVAL", std::string(kCommitScript), "3", "cp", "ids", key};
+    words.insert(words.end(), partition.begin(), partition.end());
+    words.insert(words.end(), group.begin(), group.end());
+    return server.ask(words);
+  };
+  EXPECT_EQ(run("json", {"J", "1", "n", "w", "={\"n\":1}", "={\"n\":9}"}), "[changed, json]");
+  EXPECT_EQ(run("json", {"J", "1", "n", "w", "-", "={\"n\":9}"}), "[changed, json]");
+  EXPECT_EQ(run("missing", {"J", "1", "n", "d", "={\"n\":1}", "-"}), "[changed, missing]");
+  EXPECT_EQ(run("hash", {"B", "1", "n", "1", "n", "w", "=1", "=9"}), "[changed, hash]");
+  EXPECT_EQ(run("hash", {"B", "1", "n", "1", "n", "w", "-", "=9"}), "[changed, hash]");
+  EXPECT_EQ(server.show("json") + server.show("hash") + server.show("cp"), "{\"n\":2}n=2owner=" + owner);
+  EXPECT_EQ(run("hash", {"B", "1", "n", "1", "n", "w", "=2", "=9"}), "[committed]");
+  EXPECT_EQ(server.show("hash"), "n=9");
+}
+
+TEST_F(RedisCommit, ARowThatSomebodyElseLaidOutIsReadAllTheSame) {
   const ViewSchema json = view("j", "json", {{"id", TypeKind::text}}, {sum_field("n", type_of(TypeKind::bigint))});
   open({json});
   for (int i = 1; i <= 3; ++i) {
