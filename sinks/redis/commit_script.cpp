@@ -182,10 +182,16 @@ local function hashes(g)
   end
   local reads = g.base == 'k' and #asked > 2
   local only = #asked == 3 and asked[3]  -- a table less for each row
-  local first = {}
+  local first, none, fresh = {}, {}, false
   for j = 1, g.rows do
     local key, stored = keys[k + j], nil
-    if reads and only then
+    -- one look for many rows: where all are new there is nothing to read
+    if (j - 1) % chunk_size == 0 then
+      fresh = call('EXISTS', unpack(keys, k + j, k + math.min(j + chunk_size - 1, g.rows))) == 0
+    end
+    if fresh then
+      stored = reads and none or 0
+    elseif reads and only then
       stored = try('HGET', key, only)
       if type(stored) == 'table' then return wrong_type(key, 'hash') end
       first[1] = stored

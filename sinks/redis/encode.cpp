@@ -34,34 +34,34 @@ struct Step {
   std::string text;
 };
 
-Result<Step> step_of(const ViewLayout& layout, const FoldedRow& row, std::size_t index) {
+// Answers the operation; its text goes into `text`, whose buffer serves row after row.
+Result<char> step_of(const ViewLayout& layout, const FoldedRow& row, std::size_t index, std::string& text) {
+  constexpr char kNothing = '.';
   const Cell& cell = row.cells[index];
   const FieldLayout& field = layout.fields[index];
-  Step out;
-  if (cell.state == CellState::none || cell.value.is_absent()) return out;
-  if (cell.state == CellState::merge && cell.value.is_null()) return out;
-  append_text(out.text, cell.value, field.type);
-  if (cell.state == CellState::set) {
-    out.op = cell.value.is_null() ? 'z' : 's';
-    return out;
-  }
+  text.clear();
+  if (cell.state == CellState::none || cell.value.is_absent()) return kNothing;
+  if (cell.state == CellState::merge && cell.value.is_null()) return kNothing;
+  append_text(text, cell.value, field.type);
+  if (cell.state == CellState::set) return cell.value.is_null() ? 'z' : 's';
   const bool whole = field.merging == Merging::whole;
+  char op = kNothing;
   switch (cell.op) {
-    case Op::add: out.op = whole ? 'a' : '.'; break;
-    case Op::min: out.op = whole ? 'm' : 'M'; break;
-    case Op::max: out.op = whole ? 'x' : 'X'; break;
-    case Op::set: out.op = 's'; break;
+    case Op::add: op = whole ? 'a' : kNothing; break;
+    case Op::min: op = whole ? 'm' : 'M'; break;
+    case Op::max: op = whole ? 'x' : 'X'; break;
+    case Op::set: op = 's'; break;
     case Op::append:
     case Op::remove: break;
   }
-  if (out.op == '.' || field.merging == Merging::none) {
+  if (op == kNothing || field.merging == Merging::none) {
     return fail(ErrorCode::internal, fmt::format("view {}, field {}: `{}` came to a view whose rows are not read first", layout.schema.name,
                                                  field.name, to_string(cell.op)));
   }
-  if (whole && out.text.size() > kMaxDeltaChars + (out.text.front() == '-' ? 1 : 0)) {
-    return misfit(layout, row, fmt::format("field {}: {} does not fit in 64 bits", field.name, out.text));
+  if (whole && text.size() > kMaxDeltaChars + (text.front() == '-' ? 1 : 0)) {
+    return misfit(layout, row, fmt::format("field {}: {} does not fit in 64 bits", field.name, text));
   }
-  return out;
+  return op;
 }
 
 // A row that starts anew holds what its cells make of the defaults; nothing that is stored counts.
@@ -89,11 +89,13 @@ Result<Step> single_step(const ViewLayout& layout, const FoldedRow& row) {
     step.op = step.op == 's' ? 'S' : 'd';
     return step;
   }
-  auto step = step_of(layout, row, 0);
-  if (!step) return step;
-  if (step->op == 'z') return Step{'d', ""};
-  if (step->op == '.') return Step{'e', layout.fields[0].default_text};
-  return step;
+  Step out;
+  const auto op = step_of(layout, row, 0, out.text);
+  if (!op) return fail(op.error());
+  if (*op == 'z') return Step{'d', ""};
+  if (*op == '.') return Step{'e', layout.fields[0].default_text};
+  out.op = *op;
+  return out;
 }
 
 std::string optional_text(bool there, std::string_view text) { return there ? "=" + std::string(text) : "-"; }
@@ -208,6 +210,7 @@ Result<void> RowEncoder::encode_counters(const ViewLayout& layout, std::span<Fol
 }
 
 RowEncoder::Group& RowEncoder::group_of(const std::string& shape) {
+  if (group_count_ > 0 && groups_[last_group_].shape == shape) return groups_[last_group_];  // rows of one shape are the rule
   const auto [found, is_new] = group_numbers_.try_emplace(shape, group_count_);
   if (is_new) {
     if (group_count_ == groups_.size()) groups_.emplace_back();
@@ -217,32 +220,33 @@ RowEncoder::Group& RowEncoder::group_of(const std::string& shape) {
     group.words.clear();
     group.rows = 0;
   }
-  return groups_[found->second];
+  last_group_ = found->second;
+  return groups_[last_group_];
 }
 
 Result<void> RowEncoder::add_hash(const ViewLayout& layout, const FoldedRow& row) {
-  std::vector<Step> steps;
   shape_.assign(1, row.base == RowBase::keep ? 'k' : (row.base == RowBase::reset ? 'r' : 'd'));
+  row_words_.clear();
   if (row.base == RowBase::reset) {
-    auto fresh = steps_from_scratch(layout, row);
+    const auto fresh = steps_from_scratch(layout, row);
     if (!fresh) return fail(fresh.error());
-    steps = std::move(*fresh);
-  } else if (row.base == RowBase::keep) {
-    for (std::size_t i = 0; i < layout.fields.size(); ++i) {
-      auto step = step_of(layout, row, i);
-      if (!step) return fail(step.error());
-      steps.push_back(std::move(*step));
+    for (const Step& step : *fresh) {
+      shape_ += step.op;
+      if (step.op != '.') row_words_.add(step.text);
     }
   }
-  for (const Step& step : steps) shape_ += step.op;
+  for (std::size_t i = 0; row.base == RowBase::keep && i < layout.fields.size(); ++i) {
+    const auto op = step_of(layout, row, i, text_);
+    if (!op) return fail(op.error());
+    shape_ += *op;
+    if (*op != '.' && *op != 'z') row_words_.add(text_);
+  }
   Group& group = group_of(shape_);
   ++group.rows;
   text_.clear();
   layout.name.append(text_, row.key);
   group.keys.add(text_);
-  for (const Step& step : steps) {
-    if (step.op != '.' && step.op != 'z') group.words.add(step.text);
-  }
+  group.words.add_all(row_words_);
   if (layout.expiry != Expiry::none) group.words.add(expires_at(layout, row));
   return {};
 }

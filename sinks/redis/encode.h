@@ -78,6 +78,8 @@ class RowEncoder {
 
   std::vector<Group> groups_;
   std::size_t group_count_ = 0;
+  std::size_t last_group_ = 0;
+  Words row_words_;
   std::unordered_map<std::string, std::size_t> group_numbers_;
   std::string shape_;
   std::string text_;
