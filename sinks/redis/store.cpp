@@ -63,7 +63,8 @@ Result<std::unique_ptr<RedisStore>> RedisStore::make(const StoreOptions& options
                                                      const std::vector<ViewSchema>& views) {
   auto address = parse_address(options.url);
   if (!address) return fail(address.error());
-  auto shared = std::make_shared<StoreShared>(StoreShared{id, SystemKeys(id), {}, std::move(*address), options.timeouts});
+  const ProjectionId live{id.projection, std::max<std::int64_t>(1, id.generation)};  // 0: the live one, and there is one only
+  auto shared = std::make_shared<StoreShared>(StoreShared{live, SystemKeys(live), {}, std::move(*address), options.timeouts});
   std::set<std::string> patterns;
   for (const ViewSchema& view : views) {
     auto layout = make_layout(view, id);
