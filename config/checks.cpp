@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "config/kind.h"
 #include "config/levels.h"
 #include "config/limits.h"
 #include "config/pattern.h"
@@ -56,6 +57,7 @@ void warn_double_counts(const ProjectionFile& file, const ViewSpec& view, Diagno
 void check_tables(const ProjectionFile& file, Diagnostics& diagnostics) {
   std::map<std::string, std::string> keeper;
   for (const ViewSpec& view : file.views) {
+    if (is_redis_kind(view.kind)) continue;
     const bool has_schema = view.store_name.find('.') != std::string::npos;
     const std::string table = has_schema ? view.store_name : file.store.schema + "." + view.store_name;
     const auto [first, is_new] = keeper.emplace(table, view.name);
@@ -99,6 +101,7 @@ void check_file(const ProjectionFile& file, Diagnostics& diagnostics) {
     warn_money(view, diagnostics);
     warn_double_counts(file, view, diagnostics);
   }
+  check_kinds(file, diagnostics);
   check_tables(file, diagnostics);
   for (std::size_t source = 0; source < file.sources.size(); ++source) {
     for (const Named& topic : file.sources[source].topics) check_topic(file, source, topic, diagnostics);

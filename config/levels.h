@@ -24,6 +24,7 @@ struct SharedFile {
 
 void load_source(Reader& reader, const YamlNode& node, SourceSpec& out);
 void load_store(Reader& reader, const YamlNode& node, StoreSpec& out);
+void load_redis(Reader& reader, const YamlNode& node, StoreSpec& out);
 void load_kafka(Reader& reader, const YamlNode& node, KafkaSpec& out);
 void load_dead_letter(Reader& reader, const YamlNode& node, DeadLetterSpec& out);
 void load_views(Reader& reader, const YamlNode& node, std::vector<ViewSpec>& out);
@@ -48,6 +49,7 @@ void check_file(const ProjectionFile& file, Diagnostics& diagnostics);
 // Every level's table, for the reference and the schema.
 void describe_source(std::vector<LevelDescription>& out);
 void describe_store(std::vector<LevelDescription>& out);
+LevelDescription describe_redis();
 void describe_view(std::vector<LevelDescription>& out);
 void describe_field(std::vector<LevelDescription>& out);
 void describe_clause(std::vector<LevelDescription>& out);

@@ -137,7 +137,7 @@ struct ViewSpec {
 };
 
 struct StoreSpec {
-  std::string kind;  // postgres, memory (redis, elasticsearch, opensearch, sqlite: refused until built)
+  std::string kind;  // postgres, redis, memory (elasticsearch, opensearch, sqlite: refused until built)
   Location at;
   Secret url;          // may hold a password: prints ***
   std::string schema;  // postgres: default "public"

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string>
 
+#include "config/kind.h"
 #include "config/levels.h"
 #include "config/limits.h"
 
@@ -9,17 +10,18 @@ namespace foldline::config {
 namespace {
 
 constexpr std::string_view kTableInstead = "this build keeps tables; remove `kind` or write `kind: table`";
+constexpr std::string_view kRedisInstead = "in Redis this build keeps counter, hash, json, sorted_set and set";
 constexpr std::string_view kOtherKind = "it belongs to a kind of view that is not built yet; remove it";
 
 constexpr Choice kKinds[] = {{"table"},
                              {"index", kTableInstead},
-                             {"hash", kTableInstead},
-                             {"json", kTableInstead},
-                             {"counter", kTableInstead},
-                             {"sorted_set", kTableInstead},
-                             {"set", kTableInstead},
-                             {"hyperloglog", kTableInstead},
-                             {"stream", kTableInstead}};
+                             {"hash"},
+                             {"json"},
+                             {"counter"},
+                             {"sorted_set"},
+                             {"set"},
+                             {"hyperloglog", kRedisInstead},
+                             {"stream", kRedisInstead}};
 constexpr Choice kCrossPartition[] = {{"never"}, {"arrival_order"}};
 
 // ---- expire
@@ -34,7 +36,10 @@ void load_from(Reader& reader, const YamlNode& node, ViewSpec& out) {
 
 constexpr Property<ViewSpec> kExpire[] = {
     {{.name = "after", .shape = Shape::duration, .required = true, .doc = "how long a row stays: 30s 5m 2h 7d 2w"}, load_after},
-    {{.name = "from", .shape = Shape::name, .required = true, .doc = "the key part or field (date, timestamptz) from which that counts"},
+    {{.name = "from",
+      .shape = Shape::name,
+      .fallback = "Redis: the time of the row's newest event; a table needs it",
+      .doc = "the key part or field (date, timestamptz) from which that counts"},
      load_from},
 };
 constexpr Level<ViewSpec> kExpireLevel = {
@@ -85,18 +90,9 @@ void load_kind(Reader& reader, const YamlNode& node, ViewSpec& out) {
   if (const auto index = read_choice(reader, node, "kind", kKinds)) out.kind = std::string(kKinds[*index].word);
 }
 
+// What it must look like depends on the kind (kind.cpp).
 void load_name(Reader& reader, const YamlNode& node, ViewSpec& out) {
-  const auto name = reader.text(node, "name");
-  if (!name) return;
-  if (name->find('{') != std::string::npos) {
-    reader.error(node.at, "`{part}` in a `name` belongs to kinds that are not built yet",
-                 "write the table's name: orders, or silver.orders");
-    return;
-  }
-  const std::size_t dot = name->find('.');
-  if (dot != std::string::npos && !reader.check_identifier(name->substr(0, dot), node.at, "the schema of", node.text)) return;
-  if (reader.check_identifier(dot == std::string::npos ? *name : name->substr(dot + 1), node.at, "the table", node.text))
-    out.store_name = *name;
+  if (auto name = reader.text(node, "name")) out.store_name = std::move(*name);
 }
 
 void load_key_parts(Reader& reader, const YamlNode& node, ViewSpec& out) {
@@ -136,8 +132,13 @@ void load_cross_partition(Reader& reader, const YamlNode& node, ViewSpec& out) {
 }
 
 constexpr Property<ViewSpec> kView[] = {
-    {{.name = "kind", .shape = Shape::choice, .fallback = "`table`", .doc = "what a row is kept as", .choices = kKinds}, load_kind},
-    {{.name = "name", .shape = Shape::text, .fallback = "the view's name", .doc = "the table: `table` or `schema.table`"}, load_name},
+    {{.name = "kind", .shape = Shape::choice, .fallback = "`table`; required in Redis", .doc = "what a row is kept as", .choices = kKinds},
+     load_kind},
+    {{.name = "name",
+      .shape = Shape::text,
+      .fallback = "the view's name; Redis: `PROJECTION:VIEW:{part}...`",
+      .doc = "the table: `table` or `schema.table`; in Redis the key, in which {part} stands for a part of `key`"},
+     load_name},
     {{.name = "doc", .shape = Shape::text, .fallback = "none", .doc = "the table's comment"},
      [](Reader& r, const YamlNode& n, ViewSpec& out) { out.doc = r.doc(n); }},
     {{.name = "key",
@@ -208,6 +209,7 @@ void load_views(Reader& reader, const YamlNode& node, std::vector<ViewSpec>& out
     view.at = entry.key.text_at;
     reader.check_identifier(view.name, entry.key.at, "the view");
     if (is_refused_kind(reader, entry.value) || !read_level(reader, entry.value, kViewLevel, view)) continue;
+    settle_kind(reader, entry.value, view);
     out.push_back(std::move(view));
   }
 }

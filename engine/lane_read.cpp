@@ -244,8 +244,11 @@ FoldResult Lane::Impl::project_and_fold(const BatchEntry& entry, Arena& arena, F
   late_changes = lateness.any() && entry.horizon_us != INT64_MIN ? lateness.drop(changes, entry.horizon_us) : 0;
   const Record& record = entry.content->record;
   if (!partitions[entry.slot].domain_next_offsets.empty() || !rows_ahead.empty()) drop_applied_changes(record);
-  if (!deps.traits.row_watermarks) return into.add(changes);
-  return into.add(changes, EventOrigin{record.topic_partition, record.offset});
+  const Event& event = entry.content->event;
+  const std::int64_t bounded_us = bounded_event_time_us(event);  // G12: an event from the future keeps no row alive
+  const std::int64_t time_us = bounded_us == INT64_MIN ? event.time_us : bounded_us;
+  if (!deps.traits.row_watermarks) return into.add(changes, std::nullopt, time_us);
+  return into.add(changes, EventOrigin{record.topic_partition, record.offset}, time_us);
 }
 
 // G4: before folding, so that the result does not depend on how batches are cut.

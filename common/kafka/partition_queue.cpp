@@ -223,6 +223,17 @@ std::int64_t PartitionQueue::known_end(const TopicPartition& partition) const {
   return error == RD_KAFKA_RESP_ERR_NO_ERROR ? high : -1;
 }
 
+Result<std::optional<std::int64_t>> PartitionQueue::committed_group_offset(const TopicPartition& partition,
+                                                                           std::chrono::milliseconds timeout) {
+  const TopicList list = new_topic_list(1);
+  rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition);
+  rd_kafka_resp_err_t error = rd_kafka_committed(consumer_->client, list.get(), static_cast<int>(timeout.count()));
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = list->elems[0].err;
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(request_error("asking the group's committed offset", partition, error));
+  const std::int64_t offset = list->elems[0].offset;
+  return offset >= 0 ? std::optional(offset) : std::nullopt;  // RD_KAFKA_OFFSET_INVALID: none
+}
+
 void PartitionQueue::commit_group_offset(const TopicPartition& partition, std::int64_t next_offset) {
   if (consumer_->rebalancing.load(std::memory_order_acquire)) return;
   const TopicList list = new_topic_list(1);

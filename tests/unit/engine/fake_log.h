@@ -56,6 +56,7 @@ class FakeLog final : public LogReader {
   Result<std::int64_t> offset_for_time(std::uint32_t slot, std::int64_t timestamp_us) override;
   void stop(std::uint32_t slot) override;
   std::int64_t known_end(std::uint32_t slot) override;
+  Result<std::optional<std::int64_t>> committed_group_offset(std::uint32_t /*slot*/) override { return committed_offset; }
   void commit_group_offset(std::uint32_t slot, std::int64_t next_offset) override;
 
   std::int64_t group_offset(std::uint32_t slot) const { return slots_[slot].group_offset; }
@@ -63,6 +64,7 @@ class FakeLog final : public LogReader {
   std::int64_t position(std::uint32_t slot) const { return slots_[slot].position; }
 
   std::size_t max_per_slot = 1'000'000;                 // delivered of one partition in one poll
+  std::optional<std::int64_t> committed_offset;         // the group's, of every slot
   std::optional<Error> bounds_error;                    // while set, bounds() and start() fail with it
   std::vector<std::pair<std::uint32_t, Error>> errors;  // delivered by the next poll
   bool redeliver = false;                               // the client's bug: each poll starts with the last record again

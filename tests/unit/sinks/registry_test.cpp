@@ -21,7 +21,7 @@ TEST(Registry, OpensEveryKindItNamesWithoutConnecting) {
 }
 
 TEST(Registry, UnknownKindIsRefusedByName) {
-  EXPECT_EQ(opened("redis"), "there is no store `redis` in this build / use one of: postgres, memory");
+  EXPECT_EQ(opened("sqlite"), "there is no store `sqlite` in this build / use one of: postgres, redis, memory");
 }
 
 }  // namespace
