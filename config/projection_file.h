@@ -86,7 +86,7 @@ struct FieldSpec {
   Type type;
   std::string doc;
   std::optional<ExprText> default_value;  // a constant expression
-  std::string mapping;                    // options of an index's field: JSON members, `"analyzer":"english"`
+  std::string mapping;                    // options of an index's field, a JSON object; empty: none
   Location mapping_at;
 };
 

@@ -18,7 +18,7 @@ struct Mapping {
   std::string json;  // the whole object
 };
 
-// `extra`: JSON members from the field's `options`; one of the name of ours takes its place. An error (code config): `extra` is no JSON,
+// `extra`: a JSON object from the field's `options`, empty: none; one of the name of ours takes its place. An error (code config): `extra` is no JSON,
 // or it names what the sink's own promises rest on.
 Result<Mapping> mapping_of(const Type& type, std::string_view extra);
 

@@ -29,9 +29,9 @@ Result<void> RowWriter::put_back() {
     if (left.empty()) break;
     if (round > limits_.max_rounds) return fail(ErrorCode::store_unavailable, "documents conflict again and again", "", true);
     if (auto ok = look_again(left); !ok) return ok;
+    std::erase_if(left, [](const UndoEntry* entry) { return entry->layout == nullptr; });
     std::stable_sort(left.begin(), left.end(),
                      [](const UndoEntry* a, const UndoEntry* b) { return a->layout->number < b->layout->number; });
-    std::erase_if(left, [](const UndoEntry* entry) { return entry->layout == nullptr; });
     for (std::size_t begin = 0; begin < left.size();) {
       std::size_t end = begin;
       std::size_t size_bytes = 0;

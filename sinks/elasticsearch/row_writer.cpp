@@ -188,6 +188,12 @@ std::optional<CommitResult> RowWriter::add_to_body(const ViewLayout& layout, Tas
     const Standing standing = standing_of(*task.row, document.watermarks);
     undo_.settle(layout, task.id, standing != Standing::behind, task.current.seq_no, task.current.primary_term);
     if (standing != Standing::behind) {
+      // libcurl sends a request again when a kept connection turns out to be dead: then the conflict is with ourselves.
+      if (task.conflicted && hash_of(document.watermarks) == task.watermarks) {
+        std::string prior = task.prior ? std::move(task.prior->source) : std::string();
+        undo_.written({&layout, task.id, task.routing, task.prior.has_value(), std::move(prior), task.current.seq_no,
+                       task.current.primary_term, task.watermarks});
+      }
       if (standing == Standing::partly) note_ahead(layout, task, document.watermarks);
       keep(layout, task);
       return std::nullopt;
@@ -271,6 +277,9 @@ std::optional<CommitResult> RowWriter::take_answers(const ViewLayout& layout, co
     } else if (item.status == 409) {
       existed += task.created ? 1U : 0U;
       task.known = false;
+      task.conflicted = true;
+      task.prior.reset();
+      if (task.exists) task.prior = std::move(task.current);
       again.push_back(&task);
     } else if (is_overload(item.status)) {
       overloaded = true;

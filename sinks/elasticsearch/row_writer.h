@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -59,9 +60,11 @@ class RowWriter {
     CachedDocument current;
     bool known = false;  // what stands there: `current`, if `exists`
     bool exists = false;
-    bool created = false;          // sent as create
-    std::uint64_t watermarks = 0;  // hash of what is sent
-    std::size_t begin = 0;         // of the document in the body
+    bool created = false;                 // sent as create
+    std::uint64_t watermarks = 0;         // hash of what is sent
+    std::optional<CachedDocument> prior;  // of a conflict: what our document was to replace, if there was any ...
+    bool conflicted = false;              // ... for the conflict may be with ourselves, over an answer that was lost
+    std::size_t begin = 0;                // of the document in the body
     std::size_t end = 0;
   };
   using Tasks = std::vector<Task*>;
