@@ -126,6 +126,7 @@ struct ViewSpec {
   Location at;
   std::string kind;        // as written; else what the store keeps: table or index
   std::string store_name;  // default: the view's name
+  std::optional<Named> name_written;
   std::string doc;
   std::vector<KeyPartSpec> key;
   std::vector<FieldSpec> fields;

@@ -158,14 +158,32 @@ void load_name(Reader& reader, const YamlNode& node, ViewSpec& out) {
   const auto name = reader.text(node, "name");
   if (!name) return;
   if (name->find('{') != std::string::npos) {
-    reader.error(node.at, "`{part}` in a `name` belongs to kinds that are not built yet",
-                 "write the table's name: orders, or silver.orders");
+    reader.error(node.at, "`{part}` in a `name` belongs to what is not built yet",
+                 "write the name of one table or index: orders, or silver.orders");
     return;
   }
-  const std::size_t dot = name->find('.');
-  if (dot != std::string::npos && !reader.check_identifier(name->substr(0, dot), node.at, "the schema of", node.text)) return;
-  if (reader.check_identifier(dot == std::string::npos ? *name : name->substr(dot + 1), node.at, "the table", node.text))
-    out.store_name = *name;
+  out.store_name = *name;
+  out.name_written = Named{node.text, node.at};
+}
+
+// A table: `orders` or `silver.orders`. What can name one depends on the kind, which need not have been written when the name is read.
+void check_table_name(Reader& reader, const ViewSpec& view) {
+  const std::string& name = view.store_name;
+  const std::size_t dot = name.find('.');
+  const Named& written = *view.name_written;
+  if (dot != std::string::npos && !reader.check_identifier(name.substr(0, dot), written.at, "the schema of", written.name)) return;
+  reader.check_identifier(dot == std::string::npos ? name : name.substr(dot + 1), written.at, "the table", written.name);
+}
+
+void check_index_name(Reader& reader, const ViewSpec& view) {
+  const std::string& name = view.store_name;
+  const bool shaped = !name.empty() && name.size() <= kMaxIndexNameBytes && name.front() != '-' && name.front() != '_' &&
+                      name.front() != '.' && std::all_of(name.begin(), name.end(), [](char c) {
+                        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+                      });
+  if (shaped) return;
+  reader.error(view.name_written->at, shown(view.name_written->name) + " is no name for an index",
+               "write lower-case letters, digits, dots, dashes and underscores, a letter or digit first: orders-search");
 }
 
 void load_key_parts(Reader& reader, const YamlNode& node, ViewSpec& out) {
@@ -294,6 +312,7 @@ void settle_kinds(Reader& reader, const StoreSpec& store, std::vector<ViewSpec>&
                    "remove `kind`");
       continue;
     }
+    if (view.name_written) view.kind == "index" ? check_index_name(reader, view) : check_table_name(reader, view);
     const std::optional<Named>& wrong = view.kind == "index" ? view.of_table : view.of_index;
     if (wrong) reader.error(wrong->at, "`" + wrong->name + "` is no option of the kind `" + view.kind + "`", "remove it");
     if (view.kind == "index") continue;
