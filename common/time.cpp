@@ -159,7 +159,8 @@ std::string format_date(std::int64_t days_since_1970) {
 
 std::string format_timestamp(std::int64_t micros_since_1970) {
   const std::int64_t days = date_of(micros_since_1970);
-  const std::int64_t of_day = micros_since_1970 - days * kDayUs;
+  const std::int64_t rest = micros_since_1970 % kDayUs;  // the day's start may lie before what 64 bits hold
+  const std::int64_t of_day = rest < 0 ? rest + kDayUs : rest;
   std::string out = format_date(days);
   out += 'T';
   append_two(out, of_day / kHourUs);

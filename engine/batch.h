@@ -57,6 +57,8 @@ struct BatchEntry {
   bool ignored = false;    // an event that changes nothing
   bool too_large = false;  // only its position, size and hash are kept
   Hash128 id;
+  std::int64_t horizon_us = INT64_MIN;     // the partition's greatest event time before this event (G12)
+  std::uint16_t late_changes = 0;          // taken out: their rows have expired
   std::int64_t event_time_us = INT64_MIN;  // bounded (G12); INT64_MIN: counts for nothing
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sinks/dead_letter/reason.h"
+
 namespace foldline {
 
 namespace {
@@ -114,6 +116,7 @@ void Commit::count(const BatchEntry& entry) {
   counts.record_bytes += entry.too_large ? entry.content->omitted_bytes : size_bytes(entry.content->record);
   counts.events += event ? 1U : 0U;
   counts.ignored += event && entry.ignored ? 1U : 0U;
+  counts.late += event ? entry.late_changes : 0U;
   counts.missing_ids += event && !entry.has_id ? 1U : 0U;
   counts.duplicates += entry.outcome == Outcome::duplicate ? 1U : 0U;
   counts.skipped += entry.outcome == Outcome::skipped ? 1U : 0U;
@@ -141,7 +144,7 @@ Letter make_letter(const BatchEntry& entry, const BatchLetter& letter, std::int6
   Letter out;
   out.stage = letter.stage;
   out.code = letter.error.code;
-  out.reason = letter.error.code == ErrorCode::rejected ? letter.error.message : std::string(to_string(letter.error.code));
+  out.reason = letter_reason(letter.error);
   out.error = letter.error.hint.empty() ? letter.error.message : letter.error.message + " (" + letter.error.hint + ")";
   out.failed_at_us = failed_at_us;
   out.topic_partition = *record.topic_partition;

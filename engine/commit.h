@@ -38,6 +38,7 @@ struct CommitCounts {
   std::uint64_t record_bytes = 0;
   std::uint64_t events = 0;
   std::uint64_t ignored = 0;
+  std::uint64_t late = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t skipped = 0;
   std::uint64_t letters_decode = 0;

@@ -84,6 +84,7 @@ Lane::Impl::Impl(LaneOptions lane_options, LaneDependencies dependencies)
     : options(std::move(lane_options)),
       deps(std::move(dependencies)),
       random(seed_or_random(options.seed)),
+      lateness(deps.views),
       backoff(options.retry_backoff_min, options.retry_backoff_max),
       breaker(options.stop_above),
       store_breaker(options.stop_above) {

@@ -60,6 +60,7 @@ struct LaneOptions {
   double stop_above = 0.5;        // G19: share of the last 1,000 events that may become letters; 1: never
   std::vector<StartAt> start_at;  // per source; missing: earliest
   OnLostData on_lost_data = OnLostData::stop;
+  std::vector<bool> redacted;  // per source; true: the store's own words about an event may quote hidden values, so nobody sees them
   Duration recheck_interval = std::chrono::seconds(10);     // G3
   Duration idle_commit_interval = std::chrono::seconds(1);  // at most so often a commit that only moves checkpoints at the log's end
   Duration retry_backoff_min = std::chrono::milliseconds(100);

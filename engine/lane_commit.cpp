@@ -191,6 +191,7 @@ void Lane::Impl::count_committed(const Commit& commit) {
   add(stats.events, commit.counts.events);
   add(stats.committed_events, commit.counts.events);
   add(stats.ignored, commit.counts.ignored);
+  add(stats.late_changes, commit.counts.late);
   add(stats.duplicates, commit.counts.duplicates);
   add(stats.skipped, commit.counts.skipped);
   add(stats.letters_decode, commit.counts.letters_decode);

@@ -65,6 +65,11 @@ void Lane::Impl::on_rejected(Error error, Instant now) {
 
 void Lane::Impl::on_poison(std::size_t index, Error error) {
   const BatchEntry& entry = sealed->batch->entries()[index];
+  const std::size_t source = (*assignment)[entry.slot].source;
+  if (source < options.redacted.size() && options.redacted[source]) {
+    error.message = "its words are hidden because the source has redacted paths";
+    error.hint.clear();
+  }
   const std::string where = fmt::format("{}, offset {}", entry.content->record.topic_partition->to_string(), entry.offset);
   spdlog::warn("{}: the store rejects the event: {}", where, error.message);
   if (options.letter_policy == config::LetterPolicy::stop) {

@@ -25,6 +25,7 @@
 #include "engine/commit.h"
 #include "engine/id_window.h"
 #include "engine/lane.h"
+#include "engine/lateness.h"
 
 namespace foldline {
 
@@ -117,6 +118,7 @@ struct Partition {
   std::int64_t next_offset = 0;   // to be taken next; records below are not folded
   std::int64_t seen_offset = -1;  // of the last record delivered since the start: offsets only rise
   std::int64_t end_offset = -1;
+  std::int64_t max_event_time_us = INT64_MIN;  // of all that was folded so far (G12)
   IdWindow window;
   std::vector<std::int64_t> domain_next_offsets;  // G4; empty: no domain is ahead
   std::set<std::int64_t> store_letters;           // offsets that the store had rejected before some domain moved past them (G28)
@@ -256,6 +258,7 @@ struct Lane::Impl final : LogVisitor {
   std::shared_ptr<Batch> carry;  // takes the records behind a cut; becomes `building` when that is sealed
   std::optional<Sealed> sealed;
   std::vector<std::shared_ptr<Batch>> free_batches;
+  Lateness lateness;
   RowsAhead rows_ahead;
   std::vector<std::uint32_t> unstarted;  // slots whose first checkpoint must be written before anything else
 
@@ -275,6 +278,7 @@ struct Lane::Impl final : LogVisitor {
 
   // Of process(): reused.
   ChangeList changes;
+  std::size_t late_changes = 0;
   std::vector<std::pair<std::size_t, Error>> decode_errors;
   std::size_t taken = 0;  // records and ends delivered by the poll under way
 

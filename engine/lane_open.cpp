@@ -180,6 +180,7 @@ void Lane::Impl::take_opened(OpenJob& open) {
     partition.next_offset = opened.next_offset;
     partition.seen_offset = -1;
     partition.end_offset = opened.end_offset;
+    partition.max_event_time_us = opened.stored.checkpoint.max_event_time_us;
     partition.state = opened.verify_anchor ? Partition::State::verifying : Partition::State::active;
     if (opened.stored.missing || opened.stored.restart_at >= 0) unstarted.push_back(slot);
   }

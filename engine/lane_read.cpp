@@ -199,6 +199,7 @@ bool Lane::Impl::fold(std::size_t index) {
     return true;
   }
   Stage stage = Stage::project;
+  entry.horizon_us = partition.max_event_time_us;
   FoldResult result = project_and_fold(entry, building->arena(), building->fold(), stage);
   switch (result.outcome) {
     case FoldOutcome::cut: return false;
@@ -207,7 +208,9 @@ bool Lane::Impl::fold(std::size_t index) {
   }
   entry.outcome = Outcome::event;
   entry.ignored = changes.empty();
+  entry.late_changes = static_cast<std::uint16_t>(std::min<std::size_t>(late_changes, UINT16_MAX));
   entry.event_time_us = bounded_event_time_us(entry.content->event);
+  partition.max_event_time_us = std::max(partition.max_event_time_us, entry.event_time_us);
   breaker.add(false);
   return true;
 }
@@ -221,6 +224,7 @@ FoldResult Lane::Impl::project_and_fold(const BatchEntry& entry, Arena& arena, F
   for (const Change& change : changes) {
     if (auto r = deps.sink.check(deps.views[change.view], change); !r) return {FoldOutcome::refused, std::move(r.error())};
   }
+  late_changes = lateness.any() && entry.horizon_us != INT64_MIN ? lateness.drop(changes, entry.horizon_us) : 0;
   const Record& record = entry.content->record;
   if (!partitions[entry.slot].domain_next_offsets.empty() || !rows_ahead.empty()) drop_applied_changes(record);
   if (!deps.traits.row_watermarks) return into.add(changes);

@@ -47,10 +47,11 @@ struct LaneStats {
   // records = events + duplicates + skipped + letters_decode + letters_project + letters_store.
   Counter records{0};
   Counter record_bytes{0};
-  Counter events{0};      // folded (also those that no view handles: see ignored)
-  Counter ignored{0};     // of `events`: no change in any view
-  Counter duplicates{0};  // G14
-  Counter skipped{0};     // the source's `when`, or no event in the record
+  Counter events{0};        // folded (also those that no view handles: see ignored)
+  Counter late_changes{0};  // not applied: their rows have expired (G12)
+  Counter ignored{0};       // of `events`: no change in any view
+  Counter duplicates{0};    // G14
+  Counter skipped{0};       // the source's `when`, or no event in the record
   Counter letters_decode{0};
   Counter letters_project{0};
   Counter letters_store{0};

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "engine/worker_metrics.h"
@@ -60,6 +61,40 @@ Result<bool> Worker::prepare_store(const std::atomic<bool>& stop) {
   return false;
 }
 
+// Asks Kafka what there is, and the store what there was when this generation began.
+Result<void> Worker::ask_first_topics() {
+  const auto topics = consumer_->topics(kMetadataTimeout);
+  if (!topics) return fail(topics.error());
+  FirstTopics::Counts ours;
+  for (const auto& [topic, partitions] : *topics) {
+    if (parts_.source_of(topic) >= 0) ours[topic] = partitions;
+  }
+  const auto kept = store_->first_topics(FirstTopics::text(ours));
+  if (!kept) return fail(kept.error());
+  auto first = FirstTopics::parse(*kept);
+  if (!first) return fail(first.error());
+  first_topics_ = std::move(*first);
+  return {};
+}
+
+// G6: before the group is joined, because `latest` must not be taken for a partition that is added from now on. True: known, or not
+// needed; false: told to stop before.
+Result<bool> Worker::learn_first_topics(const std::atomic<bool>& stop) {
+  const auto& starts = options_.lane.start_at;
+  if (std::all_of(starts.begin(), starts.end(), [](const StartAt& s) { return s.kind == StartAt::Kind::earliest; })) return true;
+  auto pause = kStoreRetryMin;
+  while (!stop) {
+    const Result<void> asked = ask_first_topics();
+    if (asked) return true;
+    if (!asked.error().retryable) return fail(asked.error());
+    spdlog::warn("{}; {}; trying again in {} ms", asked.error().message, asked.error().hint, pause.count());
+    set_phase("learning which topics there are: " + asked.error().message);
+    sleep_unless(stop, pause);
+    pause = std::min(pause * 2, kStoreRetryMax);
+  }
+  return false;
+}
+
 Result<void> Worker::start_lanes() {
   auto consumer = kafka::Consumer::create(options_.consumer, *this);
   if (!consumer) return fail(consumer.error());
@@ -89,6 +124,9 @@ Result<void> Worker::run(const std::atomic<bool>& stop) {
   if (!prepared) return fail(prepared.error());
   if (!*prepared) return {};
   if (auto started = start_lanes(); !started) return started;
+  auto learned = learn_first_topics(stop);
+  if (!learned) return fail(learned.error());
+  if (!*learned) return {};
   set_phase("joining the consumer group");
   if (auto joined = consumer_->subscribe(options_.subscription); !joined) return joined;
   spdlog::info("{}: joining group {}", options_.projection, options_.consumer.group);
@@ -118,7 +156,8 @@ std::vector<kafka::PartitionQueue*> Worker::on_assign(const std::vector<TopicPar
     const int source = parts_.source_of(partitions[i].topic);
     names += (names.empty() ? "" : " ") + partitions[i].to_string();
     if (source < 0) continue;  // not ours: a pattern of the client matched what ours do not; it is never started
-    by_lane[lane].push_back({partitions[i], static_cast<std::uint32_t>(source), false});
+    const bool added_later = first_topics_ && first_topics_->added_later(partitions[i]);
+    by_lane[lane].push_back({partitions[i], static_cast<std::uint32_t>(source), added_later});
   }
   spdlog::info("{}: assigned {} partitions: {}", options_.projection, partitions.size(), names.empty() ? "none" : names);
   if (!draining_) {

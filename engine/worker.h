@@ -14,11 +14,13 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "common/kafka/consumer.h"
+#include "engine/first_topics.h"
 #include "engine/lane.h"
 #include "engine/lane_runner.h"
 #include "sinks/sink.h"
@@ -68,6 +70,8 @@ class Worker final : private kafka::RebalanceListener {
   void on_revoke(const std::vector<TopicPartition>& partitions) override;
 
   Result<bool> prepare_store(const std::atomic<bool>& stop);
+  Result<bool> learn_first_topics(const std::atomic<bool>& stop);
+  Result<void> ask_first_topics();
   Result<void> start_lanes();
   void rejoin_after_fence(const std::atomic<bool>& stop);
   void check_topics();
@@ -80,6 +84,7 @@ class Worker final : private kafka::RebalanceListener {
   std::unique_ptr<Store> store_;
   std::unique_ptr<kafka::Consumer> consumer_;
   Instant next_topic_check_{};
+  std::optional<FirstTopics> first_topics_;  // nullopt: every source starts at its log's start anyway
   std::mt19937_64 random_{std::random_device{}()};
 
   mutable std::mutex mutex_;        // over what readiness() and metrics() read

@@ -37,6 +37,8 @@
 
 namespace foldline {
 
+inline constexpr std::size_t kMaxFirstTopicsBytes = 1024 * 1024;
+
 // Which build of which projection a worker keeps.
 struct ProjectionId {
   std::string projection;
@@ -221,6 +223,9 @@ class Store {
   virtual Result<void> prepare() = 0;
   virtual Result<std::unique_ptr<Sink>> new_sink() = 0;
   virtual Result<std::vector<StoredCheckpoint>> checkpoints() = 0;
+  // G6: which topics, with how many partitions, there were when this generation began. Keeps `now` if nothing is kept yet, atomically;
+  // answers what is kept. The text is the engine's; at most kMaxFirstTopicsBytes.
+  virtual Result<std::string> first_topics(const std::string& now) = 0;
   // Does the store answer? For /readyz while no batch flows. Bounded by the store's connect time-out.
   virtual Result<void> ping() = 0;
 };

@@ -3,25 +3,13 @@
 #include <algorithm>
 
 #include "config/diagnostics.h"
+#include "config/pattern.h"
 #include "sinks/dead_letter/kafka_letters.h"
 #include "sinks/registry.h"
 
 namespace foldline {
 
 namespace {
-
-bool is_pattern(const std::string& name) { return name.find('*') != std::string::npos; }
-
-bool glob_matches(std::string_view pattern, std::string_view text) {
-  const std::size_t star = pattern.find('*');
-  if (star == std::string_view::npos) return pattern == text;
-  if (!text.starts_with(pattern.substr(0, star))) return false;
-  const std::string_view rest = pattern.substr(star + 1);
-  for (std::size_t i = star; i <= text.size(); ++i) {
-    if (glob_matches(rest, text.substr(i))) return true;
-  }
-  return false;
-}
 
 std::string to_regex(const std::string& pattern) {
   std::string out = "^";
@@ -73,7 +61,7 @@ kafka::ClientOptions kafka_options(const config::ProjectionFile& file) {
 std::vector<std::string> subscription_of(const config::ProjectionFile& file) {
   std::vector<std::string> out;
   for (const config::SourceSpec& source : file.sources) {
-    for (const config::Named& topic : source.topics) out.push_back(is_pattern(topic.name) ? to_regex(topic.name) : topic.name);
+    for (const config::Named& topic : source.topics) out.push_back(config::is_pattern(topic.name) ? to_regex(topic.name) : topic.name);
   }
   return out;
 }
@@ -84,8 +72,8 @@ int source_of_topic(const config::ProjectionFile& file, const std::string& topic
   for (std::size_t i = 0; i < file.sources.size(); ++i) {
     for (const config::Named& name : file.sources[i].topics) {
       if (name.name == topic) return static_cast<int>(i);
-      if (!is_pattern(name.name) || !glob_matches(name.name, topic) || is_letter_topic(file.dead_letter.topic, topic)) continue;
-      const std::size_t literals = name.name.size() - static_cast<std::size_t>(std::count(name.name.begin(), name.name.end(), '*'));
+      if (!config::is_pattern(name.name) || !config::matches(name.name, topic) || is_letter_topic(file.dead_letter.topic, topic)) continue;
+      const std::size_t literals = config::literal_characters(name.name);
       if (best < 0 || literals > best_literals) {
         best = static_cast<int>(i);
         best_literals = literals;

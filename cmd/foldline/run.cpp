@@ -40,7 +40,10 @@ WorkerOptions worker_options(const RunOptions& options, const config::Projection
   out.lane.letter_policy = file.dead_letter.policy;
   out.lane.stop_above = file.dead_letter.stop_above;
   out.lane.on_lost_data = options.lost_data_earliest ? OnLostData::earliest : OnLostData::stop;
-  for (const config::SourceSpec& source : file.sources) out.lane.start_at.push_back(start_of(source));
+  for (const config::SourceSpec& source : file.sources) {
+    out.lane.start_at.push_back(start_of(source));
+    out.lane.redacted.push_back(!source.redact.empty());
+  }
   if (options.max_record_bytes != 0) out.lane.max_record_bytes = options.max_record_bytes;
   if (options.max_batch_records != 0) out.lane.max_batch_records = options.max_batch_records;
   return out;

@@ -98,6 +98,19 @@ void attach_callbacks(rd_kafka_conf_t* conf, ClientHealth* health) {
   rd_kafka_conf_set_opaque(conf, health);
 }
 
+Result<std::map<std::string, int>> list_topics(rd_kafka_t* client, std::chrono::milliseconds timeout) {
+  const rd_kafka_metadata_t* metadata = nullptr;
+  const rd_kafka_resp_err_t error = rd_kafka_metadata(client, 1, nullptr, &metadata, static_cast<int>(timeout.count()));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return fail(ErrorCode::log_unavailable, std::string("no broker answers: ") + rd_kafka_err2str(error),
+                "check kafka.brokers and the network", true);
+  }
+  std::map<std::string, int> out;
+  for (int i = 0; i < metadata->topic_cnt; ++i) out[metadata->topics[i].topic] = metadata->topics[i].partition_cnt;
+  rd_kafka_metadata_destroy(metadata);
+  return out;
+}
+
 std::string version() { return rd_kafka_version_str(); }
 
 }  // namespace foldline::kafka

@@ -6,7 +6,9 @@
 // Errors: a setting that librdkafka refuses is ErrorCode::config and names the setting, never its value.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -63,6 +65,9 @@ class ClientHealth {
 
 // Routes librdkafka's log lines to ours and its error events to `health`, which must outlive the client.
 void attach_callbacks(rd_kafka_conf_t* conf, ClientHealth* health);
+
+// Every topic that this user may see, and how many partitions it has. Blocks for up to `timeout`.
+Result<std::map<std::string, int>> list_topics(rd_kafka_t* client, std::chrono::milliseconds timeout);
 
 std::string version();  // of the librdkafka that runs
 

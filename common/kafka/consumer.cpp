@@ -201,6 +201,8 @@ Result<int> Consumer::partition_count(const std::string& topic, std::chrono::mil
   return count;
 }
 
+Result<std::map<std::string, int>> Consumer::topics(std::chrono::milliseconds timeout) { return list_topics(impl_->client, timeout); }
+
 std::string Consumer::last_error() const { return impl_->health.last_error(); }
 
 std::unique_ptr<PartitionQueue> Consumer::new_queue() { return std::make_unique<PartitionQueue>(impl_); }

@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -63,6 +64,9 @@ class Consumer {
   // How many partitions a topic has now; 0: no such topic (or not allowed to see it). Asks a broker, for `timeout` at most; an answer
   // clears last_error().
   Result<int> partition_count(const std::string& topic, std::chrono::milliseconds timeout);
+
+  // Every topic that there is, with its number of partitions. Asks a broker, for `timeout` at most.
+  Result<std::map<std::string, int>> topics(std::chrono::milliseconds timeout);
 
   // Empty while all is well; else what the group's queue said last (unknown topic, broker away, fenced instance). Thread-safe.
   [[nodiscard]] std::string last_error() const;

@@ -23,18 +23,7 @@ Inspector::~Inspector() {
   if (client_ != nullptr) rd_kafka_destroy(client_);
 }
 
-Result<std::map<std::string, int>> Inspector::topics() {
-  const rd_kafka_metadata_t* metadata = nullptr;
-  const rd_kafka_resp_err_t error = rd_kafka_metadata(client_, 1, nullptr, &metadata, static_cast<int>(kTimeout.count()));
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return fail(ErrorCode::log_unavailable, std::string("no broker answers: ") + rd_kafka_err2str(error),
-                "check kafka.brokers and the network", true);
-  }
-  std::map<std::string, int> out;
-  for (int i = 0; i < metadata->topic_cnt; ++i) out[metadata->topics[i].topic] = metadata->topics[i].partition_cnt;
-  rd_kafka_metadata_destroy(metadata);
-  return out;
-}
+Result<std::map<std::string, int>> Inspector::topics() { return list_topics(client_, kTimeout); }
 
 Result<Watermarks> Inspector::watermarks(const TopicPartition& partition) {
   Watermarks out;

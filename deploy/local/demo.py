@@ -222,7 +222,7 @@ def print_best_days():
 
 def print_letters(letters):
     print(f"\nDead letters in {LETTERS}, by reason:\n")
-    reasons = collections.Counter((letter["stage"], letter["error"].split(" (")[0]) for letter in letters)
+    reasons = collections.Counter((letter["stage"], letter["reason"]) for letter in letters)
     for (stage, reason), count in reasons.most_common(12):
         print(f"  {count:>6}  {stage:<12}{reason[:110]}")
     if len(reasons) > 12:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config/pattern.h"
 #include "projectors/declarative/view_schema.h"
 
 namespace foldline::declarative {
@@ -148,8 +149,9 @@ void check_types(const config::ViewSpec& view, Problems& problems) {
         if (other->name == type.name) {
           problems.error(type.at, "the type " + type.name + " stands in two keys of the view " + view.name,
                          "put its clauses into one list, under one key");
-        } else if (is_pattern(other->name) && is_pattern(type.name) && literal_length(other->name) == literal_length(type.name) &&
-                   overlap(other->name, type.name)) {
+        } else if (config::is_pattern(other->name) && config::is_pattern(type.name) &&
+                   config::literal_characters(other->name) == config::literal_characters(type.name) &&
+                   config::overlap(other->name, type.name)) {
           problems.error(type.at, type.name + " and " + other->name + " tie: both match the same types and neither is more specific",
                          "make one of them longer, or name the types");
         }

@@ -4,58 +4,13 @@
 #include <set>
 
 #include "common/hash.h"
+#include "config/pattern.h"
 
 namespace foldline::declarative {
 
-bool is_pattern(std::string_view type) { return type.find('*') != std::string_view::npos; }
-
-std::size_t literal_length(std::string_view pattern) {
-  return pattern.size() - static_cast<std::size_t>(std::count(pattern.begin(), pattern.end(), '*'));
-}
-
-bool matches(std::string_view pattern, std::string_view type) {
-  std::size_t p = 0;
-  std::size_t t = 0;
-  std::size_t star = std::string_view::npos;
-  std::size_t resume = 0;
-  while (t < type.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      resume = t;
-    } else if (p < pattern.size() && pattern[p] == type[t]) {
-      ++p;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;  // let the last star take one more
-      t = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
-
-bool overlap(std::string_view a, std::string_view b) {
-  // both[i][j]: the rests a[i..] and b[j..] have a common match.
-  std::vector<std::vector<char>> both(a.size() + 1, std::vector<char>(b.size() + 1, 0));
-  for (std::size_t i = a.size() + 1; i-- > 0;) {
-    for (std::size_t j = b.size() + 1; j-- > 0;) {
-      const bool a_ends = i == a.size();
-      const bool b_ends = j == b.size();
-      char& here = both[i][j];
-      if (a_ends && b_ends) here = 1;
-      if (!a_ends && a[i] == '*') here = static_cast<char>(both[i + 1][j] != 0 || (!b_ends && both[i][j + 1] != 0));
-      if (here == 0 && !b_ends && b[j] == '*') here = static_cast<char>(both[i][j + 1] != 0 || (!a_ends && both[i + 1][j] != 0));
-      if (here == 0 && !a_ends && !b_ends && a[i] == b[j] && a[i] != '*') here = both[i + 1][j + 1];
-    }
-  }
-  return both[0][0] != 0;
-}
-
 void TypeDispatch::add(Handler handler, std::string_view type_or_pattern) {
-  if (is_pattern(type_or_pattern)) {
-    patterns_.push_back({handler, std::string(type_or_pattern), literal_length(type_or_pattern)});
+  if (config::is_pattern(type_or_pattern)) {
+    patterns_.push_back({handler, std::string(type_or_pattern), config::literal_characters(type_or_pattern)});
   } else {
     exact_.push_back({handler, std::string(type_or_pattern)});
   }
@@ -102,7 +57,7 @@ void TypeDispatch::match(std::string_view type, std::vector<Handler>& out) const
   const std::size_t start = out.size();
   std::vector<std::size_t> best;  // literals of out[start + i]
   for (const Pattern& pattern : patterns_) {
-    if (!matches(pattern.text, type)) continue;
+    if (!config::matches(pattern.text, type)) continue;
     const auto same_view = std::find_if(out.begin() + static_cast<std::ptrdiff_t>(start), out.end(),
                                         [&](const Handler& h) { return h.view == pattern.handler.view; });
     if (same_view == out.end()) {

@@ -13,12 +13,6 @@
 
 namespace foldline::declarative {
 
-bool is_pattern(std::string_view type);
-bool matches(std::string_view pattern, std::string_view type);
-std::size_t literal_length(std::string_view pattern);
-// Is there any type that both match?
-bool overlap(std::string_view a, std::string_view b);
-
 // Immutable after finish(): lanes share it.
 class TypeDispatch {
  public:

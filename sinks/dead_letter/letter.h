@@ -26,9 +26,9 @@ std::string_view to_string(Stage stage);
 
 struct Letter {
   Stage stage = Stage::decode;
-  ErrorCode code = ErrorCode::decode;  // printed as `reason`, for a `reject` clause the clause's own reason stands in `reason`
-  std::string reason;                  // short and countable: "Not enough coins", "missing path", "store_rejected"
-  std::string error;                   // message and hint for people
+  ErrorCode code = ErrorCode::decode;
+  std::string reason;  // short and countable, letter_reason(): "Not enough coins", "total_cents: … is not a bigint"
+  std::string error;   // message and hint for people
   std::int64_t failed_at_us = 0;
   std::int32_t retry_count = 0;
   TopicPartition topic_partition;

@@ -138,7 +138,7 @@ std::string letter_json(const Letter& letter, const std::string& projection, con
   add_string(out, "failedAt", format_timestamp(letter.failed_at_us));
   fmt::format_to(std::back_inserter(out), ",\"retryCount\":{}", letter.retry_count);
   add_string(out, "letterId", letter_id(projection, letter.topic_partition, letter.offset));
-  add_string(out, "reason", cut(letter.reason, kMaxErrorBytes));
+  add_string(out, "reason", may_quote ? to_string(letter.code) : cut(letter.reason, kMaxErrorBytes));
   add_string(out, "stage", to_string(letter.stage));
   add_string(out, "projection", projection);
   add_string(out, "topic", letter.topic_partition.topic);

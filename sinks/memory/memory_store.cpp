@@ -81,6 +81,12 @@ Result<std::vector<StoredCheckpoint>> MemoryStore::checkpoints() {
   return out;
 }
 
+Result<std::string> MemoryStore::first_topics(const std::string& now) {
+  const std::lock_guard lock(mutex_);
+  if (!state_.first_topics) state_.first_topics = now;
+  return *state_.first_topics;
+}
+
 void MemoryStore::set_fault_hook(FaultHook hook) {
   const std::lock_guard lock(mutex_);
   fault_hook_ = std::move(hook);

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,7 @@ class MemoryStore final : public Store {
     std::vector<Rows> views;
     std::vector<std::map<std::string, Watermarks>> watermarks;
     std::map<TopicPartition, Partition> partitions;
+    std::optional<std::string> first_topics;
   };
   using FaultHook = std::function<Fault(Step step, std::uint32_t domain)>;
   // True when the store can never take this folded row.
@@ -76,6 +78,7 @@ class MemoryStore final : public Store {
   Result<void> prepare() override { return {}; }
   Result<std::unique_ptr<Sink>> new_sink() override;
   Result<std::vector<StoredCheckpoint>> checkpoints() override;
+  Result<std::string> first_topics(const std::string& now) override;
   Result<void> ping() override { return {}; }
 
   void set_fault_hook(FaultHook hook);

@@ -121,6 +121,19 @@ Result<std::vector<StoredCheckpoint>> PostgresStore::checkpoints() {
   });
 }
 
+// The first to come writes; the row's lock makes others wait, and they read what it wrote.
+Result<std::string> PostgresStore::first_topics(const std::string& now) {
+  return in_transaction<std::string>(*shared_, "reading the first topics", [&](pqxx::work& transaction) -> Result<std::string> {
+    const pqxx::result kept = transaction.exec(
+        fmt::format("UPDATE foldline.generation SET first_topics = coalesce(first_topics, {}) WHERE projection = {} AND generation = {}"
+                    " RETURNING first_topics",
+                    quote_literal(now), quote_literal(shared_->id.projection), shared_->id.generation));
+    if (kept.size() == 1) return kept[0][0].as<std::string>();
+    return fail(ErrorCode::store_unavailable, "the projection's row in foldline.generation is gone", "restart the worker: it makes it anew",
+                true);
+  });
+}
+
 Result<void> PostgresStore::ping() {
   const auto connection = Connection::open(shared_->connect);
   if (!connection) return fail(connection.error());

@@ -35,6 +35,7 @@ class PostgresStore final : public Store {
   Result<std::unique_ptr<Sink>> new_sink() override;
   // Empty before the first prepare().
   Result<std::vector<StoredCheckpoint>> checkpoints() override;
+  Result<std::string> first_topics(const std::string& now) override;
   // A login as a worker's: reachable, accepted, and writable.
   Result<void> ping() override;
 

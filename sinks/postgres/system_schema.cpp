@@ -6,7 +6,8 @@ namespace foldline::postgres {
 
 namespace {
 
-// generation: what each generation of each projection keeps, as it was last prepared.
+// generation: what each generation of each projection keeps, as it was last prepared; first_topics: what there was to read when it
+//   began (G6), where somebody asked.
 // view: which table belongs to which projection, so that a second one that keeps the same table is refused.
 // checkpoint (G1): half-filled pages, and no index on what a commit changes, so that every move is a HOT update.
 //   next_offset null: owned, nothing committed yet. anchor_hash and the other 64-bit numbers keep their bits, without a sign's meaning.
@@ -19,6 +20,7 @@ CREATE TABLE IF NOT EXISTS foldline.generation (
   generation bigint NOT NULL,
   state text NOT NULL DEFAULT 'live',
   definition jsonb NOT NULL,
+  first_topics text,
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (projection, generation));
 CREATE TABLE IF NOT EXISTS foldline.view (

@@ -46,6 +46,27 @@ def test_partitions_are_added_while_events_flow(scenario):
     worker.wait_ready()
 
 
+def test_with_latest_a_partition_added_later_is_read_from_its_start(scenario):
+    """G6: `latest` speaks of the moment when the projection began; what a new partition took before anybody read it counts."""
+    scenario.make_topic(2).write_file(start_at="latest")
+    scenario.place("old", partition=0)
+    scenario.kafka.flush()
+    worker = scenario.start_worker()
+    wait_until(lambda: scenario.checkpoints().get((scenario.topic, 0)) == 1, 30, "the projection has begun behind the old event")
+    scenario.place("new", partition=0)
+    scenario.kafka.flush()
+    scenario.wait_caught_up()
+    assert worker.stop() == 0
+    scenario.kafka.add_partitions(scenario.topic, 4)
+    for partition in range(4):
+        scenario.place(f"later-{partition}", partition=partition)
+    scenario.kafka.flush()
+    scenario.start_worker()
+    wait_until(lambda: len(scenario.checkpoints()) == 4, 30, "the new partitions are read")
+    scenario.wait_caught_up()
+    assert set(scenario.fact_orders()) == {"new", "later-0", "later-1", "later-2", "later-3"}
+
+
 def test_lag_reaches_zero_and_the_group_offset_follows(scenario):
     scenario.make_topic(3).write_file()
     scenario.generate(3_000)

@@ -1,12 +1,13 @@
 """Every operation of the language on PostgreSQL, against an oracle that applies one event after the other: batches of every size must
 come to the same rows (G8, G10, G11)."""
 
+import json
 import random
 
 import pytest
 
 from harness import projection
-from harness.scenario import pick_seed
+from harness.scenario import pick_seed, placed
 from harness.waiting import wait_until
 from oracle import compare, operations
 
@@ -45,3 +46,22 @@ def test_batches_of_every_size_come_to_the_same_rows(scenario, batch, keys):
     }
     found += compare.table_differences("guarded", operations.guarded_live(events), live, history)
     assert not found, "\n".join(found)
+
+
+def test_an_event_for_an_expired_row_comes_too_late(scenario):
+    """G12: the day went when its time was over; a straggler brings back no part of it, and changes what has no end."""
+    scenario.make_topic(1).write_file(daily_expire_after="10d")
+    for number, day in enumerate(["2026-01-01", "2026-03-01", "2026-01-01", "2026-02-28"]):
+        event = json.loads(placed(f"o{number}"))
+        event["occurred_at"] = f"{day}T09:15:00Z"
+        scenario.kafka.produce(scenario.topic, json.dumps(event).encode(), f"o{number}".encode())
+        scenario.kafka.flush()
+    worker = scenario.start_worker()
+    scenario.wait_caught_up()
+    assert len(scenario.fact_orders()) == 4
+    assert worker.metrics().sum("foldline_late_changes_total") == 1
+    assert worker.stop() == 0
+    scenario.place("o9")
+    scenario.kafka.flush()
+    scenario.start_worker()  # the first batch of a worker sweeps
+    wait_until(lambda: {str(day) for day, _ in scenario.daily_revenue()} == {"2026-04-03"}, 30, "expired days are gone")

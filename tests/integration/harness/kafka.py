@@ -22,9 +22,12 @@ class Kafka:
     def __init__(self, brokers: str):
         self.brokers = brokers
         self._admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": brokers})
-        self._producer = confluent_kafka.Producer(
+        self._producer = self._new_producer()
+
+    def _new_producer(self) -> confluent_kafka.Producer:
+        return confluent_kafka.Producer(
             {
-                "bootstrap.servers": brokers,
+                "bootstrap.servers": self.brokers,
                 "enable.idempotence": True,
                 "message.max.bytes": MAX_RECORD_BYTES,
                 "queue.buffering.max.messages": 500_000,
@@ -53,6 +56,8 @@ class Kafka:
         request = confluent_kafka.admin.NewPartitions(topic, total)
         self._admin.create_partitions([request])[topic].result(TIMEOUT_S)
         wait_until(lambda: self.partitions(topic) == total, TIMEOUT_S, f"topic {topic} has {total} partitions")
+        self.flush()
+        self._producer = self._new_producer()  # the old one hears of them only minutes later
 
     def partitions(self, topic: str) -> int:
         found = self._admin.list_topics(timeout=TIMEOUT_S).topics.get(topic)

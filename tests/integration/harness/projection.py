@@ -26,6 +26,7 @@ source:
   topics: {topics}
   partition_key: data.order_id
   envelope: {envelope}
+{start_at}\
 store: {{postgres: {{url: "${{POSTGRES_URL}}", schema: {schema}}}}}
 {extra_top}\
 views:
@@ -42,6 +43,7 @@ views:
       order.cancelled: {{set: {{status: cancelled}}}}
   daily_revenue:
     key: {{day: {{type: date, from: date(time)}}, currency: text}}
+{daily_expire}\
     fields: {{orders: bigint, revenue_cents: bigint}}
     on_event:
       order.placed | OrderPlaced: {{add: {{orders: 1, revenue_cents: data.total_cents}}}}
@@ -61,6 +63,8 @@ def orders_text(
     fact_fields: str = FACT_FIELDS,
     copied: str = "customer_id, currency, total_cents",
     newest_by_time: bool = False,
+    start_at: str = "",
+    daily_expire_after: str = "",
     extra_top: str = "",
 ) -> str:
     return ORDERS.format(
@@ -73,6 +77,8 @@ def orders_text(
         fact_fields=fact_fields,
         copied=copied,
         guard="    newest_by: time\n" if newest_by_time else "",
+        start_at=f"  start_at: {start_at}\n" if start_at else "",
+        daily_expire=f"    expire: {{after: {daily_expire_after}, from: day}}\n" if daily_expire_after else "",
         extra_top=extra_top,
     )
 

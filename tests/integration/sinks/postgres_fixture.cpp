@@ -196,6 +196,7 @@ std::string said(const CommitResult& result) {
     case CommitStatus::fenced: return "fenced: " + result.error.message;
     case CommitStatus::retry: return "retry: " + result.error.message + " / " + result.error.hint;
     case CommitStatus::rejected: return "rejected: " + result.error.message + " / " + result.error.hint;
+    case CommitStatus::refold: return "refold";
   }
   return "?";
 }

@@ -71,6 +71,8 @@ TEST(Timestamp, PrintsWholeSecondsWithoutFraction) {
   EXPECT_EQ(format_timestamp(at("2026-04-03T09:15:00Z")), "2026-04-03T09:15:00Z");
   EXPECT_EQ(format_timestamp(at("2026-04-03T09:15:00.25Z")), "2026-04-03T09:15:00.250000Z");
   EXPECT_EQ(format_timestamp(-1), "1969-12-31T23:59:59.999999Z");
+  EXPECT_EQ(format_timestamp(INT64_MIN), "-290308-12-21T19:59:05.224192Z");
+  EXPECT_EQ(format_timestamp(INT64_MAX), "294247-01-10T04:00:54.775807Z");
 }
 
 TEST(Timestamp, AgreesWithTheSystemsCalendar) {

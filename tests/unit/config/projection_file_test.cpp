@@ -291,6 +291,10 @@ TEST(Examples, AllLoadWithoutAFinding) {
 
 TEST(Pattern, MatchesAndOverlaps) {
   EXPECT_TRUE(matches("order.*", "order.placed"));
+  EXPECT_TRUE(matches("order.*", "order."));
+  EXPECT_TRUE(matches("*.placed", "order.item.placed"));
+  EXPECT_FALSE(matches("*.placed", "order.placed2"));
+  EXPECT_FALSE(matches("a*b*c", "aXbYbZ"));
   EXPECT_TRUE(matches("*", ""));
   EXPECT_TRUE(matches("a*b*c", "aXbYbc"));
   EXPECT_FALSE(matches("order.*", "orders.placed"));

@@ -4,6 +4,8 @@
 
 #include <random>
 
+#include "config/pattern.h"
+
 namespace foldline::declarative {
 namespace {
 
@@ -15,18 +17,6 @@ std::vector<Handler> handlers(const TypeDispatch& dispatch, std::string_view typ
   std::vector<Handler> out;
   dispatch.match(type, out);
   return out;
-}
-
-TEST(TypeDispatch, StarStandsForAnyCharacters) {
-  EXPECT_TRUE(matches("*", ""));
-  EXPECT_TRUE(matches("*", "order.placed"));
-  EXPECT_TRUE(matches("order.*", "order.placed"));
-  EXPECT_TRUE(matches("order.*", "order."));
-  EXPECT_FALSE(matches("order.*", "orders.placed"));
-  EXPECT_TRUE(matches("*.placed", "order.item.placed"));
-  EXPECT_TRUE(matches("a*b*c", "aXbYbZc"));
-  EXPECT_FALSE(matches("a*b*c", "aXbYbZ"));
-  EXPECT_FALSE(matches("*.placed", "order.placed2"));
 }
 
 TEST(TypeDispatch, TheMostSpecificKeyOfAViewTakesTheEvent) {
@@ -63,16 +53,16 @@ TEST(TypeDispatch, ManyTypesFindTheirOwn) {
 }
 
 TEST(TypeDispatch, OverlapFindsPatternsThatMatchTheSameType) {
-  EXPECT_TRUE(overlap("order.*", "*.placed"));
-  EXPECT_TRUE(overlap("*", "x"));
-  EXPECT_TRUE(overlap("a*", "*a"));
-  EXPECT_TRUE(overlap("a*b", "ab*"));
-  EXPECT_FALSE(overlap("order.*", "stock.*"));
-  EXPECT_FALSE(overlap("*.placed", "*.shipped"));
-  EXPECT_FALSE(overlap("ab", "a"));
+  EXPECT_TRUE(config::overlap("order.*", "*.placed"));
+  EXPECT_TRUE(config::overlap("*", "x"));
+  EXPECT_TRUE(config::overlap("a*", "*a"));
+  EXPECT_TRUE(config::overlap("a*b", "ab*"));
+  EXPECT_FALSE(config::overlap("order.*", "stock.*"));
+  EXPECT_FALSE(config::overlap("*.placed", "*.shipped"));
+  EXPECT_FALSE(config::overlap("ab", "a"));
 }
 
-// overlap() against brute force: all texts of few letters.
+// config::overlap() against brute force: all texts of few letters.
 TEST(TypeDispatch, OverlapAgreesWithTryingAllTypes) {
   std::vector<std::string> types = {""};
   for (std::size_t i = 0; i < types.size() && types[i].size() < 7; ++i) {
@@ -92,8 +82,8 @@ TEST(TypeDispatch, OverlapAgreesWithTryingAllTypes) {
     const std::string a = pattern();
     const std::string b = pattern();
     bool found = false;
-    for (const std::string& type : types) found = found || (matches(a, type) && matches(b, type));
-    EXPECT_EQ(overlap(a, b), found) << a << " " << b;
+    for (const std::string& type : types) found = found || (config::matches(a, type) && config::matches(b, type));
+    EXPECT_EQ(config::overlap(a, b), found) << a << " " << b;
   }
 }
 
