@@ -224,7 +224,8 @@ void load_cross_partition(Reader& reader, const YamlNode& node, ViewSpec& out) {
 
 constexpr Property<ViewSpec> kView[] = {
     {{.name = "kind", .shape = Shape::choice, .fallback = "`table`", .doc = "what a row is kept as", .choices = kKinds}, load_kind},
-    {{.name = "name", .shape = Shape::text, .fallback = "the view's name", .doc = "the table: `table` or `schema.table`"}, load_name},
+    {{.name = "name", .shape = Shape::text, .fallback = "the view's name", .doc = "the table, `table` or `schema.table`; or the index"},
+     load_name},
     {{.name = "doc", .shape = Shape::text, .fallback = "none", .doc = "the table's comment"},
      [](Reader& r, const YamlNode& n, ViewSpec& out) { out.doc = r.doc(n); }},
     {{.name = "key",

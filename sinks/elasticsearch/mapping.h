@@ -18,8 +18,8 @@ struct Mapping {
   std::string json;  // the whole object
 };
 
-// `extra`: a JSON object from the field's `options`, empty: none; one of the name of ours takes its place. An error (code config): `extra` is no JSON,
-// or it names what the sink's own promises rest on.
+// `extra`: a JSON object from the field's `options`, empty: none; one of the name of ours takes its place. An error (code config): `extra`
+// is no JSON, or it names what the sink's own promises rest on.
 Result<Mapping> mapping_of(const Type& type, std::string_view extra);
 
 // The members of a JSON object, raw: {"a":1,"b":{"c":2}} → (a, 1), (b, {"c":2}).

@@ -95,6 +95,32 @@ Result<std::vector<StoredCheckpoint>> ElasticsearchStore::checkpoints() {
   return out;
 }
 
+Result<std::string> ElasticsearchStore::first_topics(const std::string& now) {
+  constexpr std::string_view kDoing = "reading the first topics";
+  Cluster cluster(shared_->http);
+  const std::string id = fmt::format("{}:g{}:first-topics", shared_->id.projection, shared_->id.generation);
+  BulkBody body;
+  body.begin(BulkOp::create, {id, {}}, -1, 0);
+  body.text() += R"({"first_topics":)";
+  append_json_string(body.text(), now);
+  body.text() += '}';
+  body.end();
+  auto items = cluster.bulk(fmt::format("/{}/_bulk?require_alias=true", kCheckpointAlias), body, kDoing);
+  if (!items) return fail(items.error().error);
+  if (items->front().ok()) return now;
+  if (items->front().status != 409) return fail(error_of(items->front(), kDoing));
+  const DocumentRef ref{id, {}};
+  auto found = cluster.multi_get(kCheckpointAlias, {&ref, 1}, kDoing);
+  if (!found) return fail(found.error());
+  Arena arena;
+  const auto parsed = parse_json(found->front().source, arena);
+  const Value* kept = parsed ? find(*parsed, "first_topics") : nullptr;
+  if (kept == nullptr || !kept->is(Kind::text)) {
+    return fail(ErrorCode::store_unavailable, "the document of the first topics is gone", "the worker tries again", true);
+  }
+  return std::string(kept->as_text());
+}
+
 Result<void> ElasticsearchStore::ping() {
   Cluster cluster(shared_->http);
   auto server = check_server(cluster, family_);

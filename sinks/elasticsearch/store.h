@@ -41,6 +41,8 @@ class ElasticsearchStore final : public Store {
   Result<std::unique_ptr<Sink>> new_sink() override;
   // Empty before the first prepare().
   Result<std::vector<StoredCheckpoint>> checkpoints() override;
+  // One document, made by whoever comes first; the others' create is a conflict, and they read it.
+  Result<std::string> first_topics(const std::string& now) override;
   Result<void> ping() override;
 
  private:
