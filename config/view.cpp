@@ -158,7 +158,7 @@ void load_name(Reader& reader, const YamlNode& node, ViewSpec& out) {
   const auto name = reader.text(node, "name");
   if (!name) return;
   if (name->find('{') != std::string::npos) {
-    reader.error(node.at, "`{part}` in a `name` belongs to what is not built yet",
+    reader.error(node.at, "`{part}` in a `name` belongs to kinds that are not built yet",
                  "write the name of one table or index: orders, or silver.orders");
     return;
   }
@@ -223,7 +223,12 @@ void load_cross_partition(Reader& reader, const YamlNode& node, ViewSpec& out) {
 }
 
 constexpr Property<ViewSpec> kView[] = {
-    {{.name = "kind", .shape = Shape::choice, .fallback = "`table`", .doc = "what a row is kept as", .choices = kKinds}, load_kind},
+    {{.name = "kind",
+      .shape = Shape::choice,
+      .fallback = "`table`; in a search store `index`",
+      .doc = "what a row is kept as",
+      .choices = kKinds},
+     load_kind},
     {{.name = "name", .shape = Shape::text, .fallback = "the view's name", .doc = "the table, `table` or `schema.table`; or the index"},
      load_name},
     {{.name = "doc", .shape = Shape::text, .fallback = "none", .doc = "the table's comment"},

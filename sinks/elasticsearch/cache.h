@@ -31,6 +31,8 @@ class DocumentCache {
   std::optional<CachedDocument> take(std::string_view key);
   void put(std::string key, CachedDocument document);
   void clear();
+  // Of what is put from now on.
+  void set_max_bytes(std::size_t max_bytes) { max_bytes_ = max_bytes; }
 
   [[nodiscard]] std::size_t size_bytes() const { return size_bytes_; }
   [[nodiscard]] std::size_t count() const { return by_key_.size(); }

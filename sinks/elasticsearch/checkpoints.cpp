@@ -72,6 +72,13 @@ bool read_checkpoint(const Value& map, CheckpointDocument& out) {
   return true;
 }
 
+// "orders-g1/0" → "orders-g1"
+std::string_view index_of(std::string_view shard) { return shard.substr(0, shard.rfind('/')); }
+
+bool has_index(const Histories& histories, std::string_view index) {
+  return std::any_of(histories.begin(), histories.end(), [&](const auto& entry) { return index_of(entry.first) == index; });
+}
+
 }  // namespace
 
 std::string system_index_body(std::string_view alias) {
@@ -181,11 +188,21 @@ Result<Histories> read_histories(Cluster& cluster, std::span<const std::string> 
       }
     }
   }
+  for (const std::string& index : indices) {
+    if (has_index(out, index)) continue;
+    return fail(ErrorCode::store_unavailable, fmt::format("{}: no primary of {} has started", kDoing, index), "the worker tries again",
+                true);
+  }
   return out;
+}
+
+void forget_other_indices(Histories& recorded, const Histories& now) {
+  std::erase_if(recorded, [&](const auto& entry) { return !has_index(now, index_of(entry.first)); });
 }
 
 Result<void> compare_histories(const Histories& recorded, const Histories& now) {
   for (const auto& [shard, history] : recorded) {
+    if (!has_index(now, index_of(shard))) continue;  // of a view that the file no longer has
     const auto found = now.find(shard);
     if (found == now.end()) {
       return fail(ErrorCode::store_unavailable, fmt::format("the shard {} is not there, and the checkpoint stands on it", shard),

@@ -46,8 +46,10 @@ Result<CheckpointDocument> parse_checkpoint(const StoredDocument& stored);
 // The same, with the partition that the document itself names.
 Result<StoredCheckpoint> parse_listed_checkpoint(std::string_view source, bool& has_offset);
 
-// The histories of all started primaries of these indices. An error when one of them is not there.
+// The histories of all started primaries of these indices. An error when one of them is not there, or has none started.
 Result<Histories> read_histories(Cluster& cluster, std::span<const std::string> indices);
+// Leaves what concerns the indices of `now`: views come and go with the projection file.
+void forget_other_indices(Histories& recorded, const Histories& now);
 // G26: an error, not to be tried again, when a shard that `recorded` names is another one now; one to be tried again when it is away.
 Result<void> compare_histories(const Histories& recorded, const Histories& now);
 

@@ -49,11 +49,9 @@ std::string Partitions::chunk_id(const TopicPartition& topic_partition, std::int
   return fmt::format("{}:{}", checkpoint_id(id_, topic_partition), first_offset);
 }
 
-// After a refresh a search finds every acknowledged chunk. What a zombie writes later is met as a conflict. All chunks past the checkpoint
-// come too: the engine reads from them what a crash has left (G15, G28).
+// After a refresh (take()) a search finds every acknowledged chunk. What a zombie writes later is met as a conflict. All chunks past the
+// checkpoint come too: the engine reads from them what a crash has left (G15, G28).
 Result<void> Partitions::load_ids(const TopicPartition& topic_partition, std::int64_t window, Owned& owned, OpenedPartition& out) {
-  auto refreshed = cluster_.call({Method::post, fmt::format("/{}/_refresh", kIdsAlias), ContentType::json, {}}, "refreshing processed IDs");
-  if (!refreshed) return fail(refreshed.error());
   const std::int64_t next_offset = owned.document.checkpoint.next_offset;
   const std::string query = chunk_query(id_, topic_partition, window > 0 ? next_offset - window : next_offset);
   std::optional<std::int64_t> after;

@@ -70,6 +70,8 @@ Result<std::vector<OpenedPartition>> Partitions::take(const OpenRequest& request
     }
   }
   // From here on no other owner's compare succeeds: what it commits next is a 409.
+  auto refreshed = cluster_.call({Method::post, fmt::format("/{}/_refresh", kIdsAlias), ContentType::json, {}}, "refreshing processed IDs");
+  if (!refreshed) return fail(refreshed.error());
   std::vector<OpenedPartition> out;
   for (const TopicPartition& topic_partition : request.partitions) {
     Owned& owned = owned_[topic_partition];
@@ -95,6 +97,7 @@ Result<void> Partitions::take_some(const OpenRequest& request, const Histories& 
       if (auto ok = compare_histories(document.histories, now); !ok) return ok;
     }
     document.checkpoint.owner = request.owner;
+    forget_other_indices(document.histories, now);
     for (const auto& [shard, history] : now) document.histories[shard] = history;
     body.begin(document.exists ? BulkOp::index : BulkOp::create, {checkpoint_id(id_, wanted[k]), {}}, document.seq_no,
                document.primary_term);

@@ -22,7 +22,7 @@ namespace foldline::elasticsearch {
 // A longer tail is not remembered: a chunk is sealed long before.
 inline constexpr std::size_t kMaxTailBytes = 64 * 1024;
 // Chunks of one page of the search that loads them, at most; they have 8 KiB or one batch's IDs.
-inline constexpr int kChunksPerPage = 100;
+inline constexpr int kChunksPerPage = 25;
 inline constexpr int kOwnershipAttempts = 10;
 
 class Partitions {

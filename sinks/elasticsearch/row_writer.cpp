@@ -65,8 +65,9 @@ std::string cache_key(const ViewLayout& layout, std::string_view id) {
   return out;
 }
 
-void RowWriter::reset(bool likely_there) {
+void RowWriter::reset(bool likely_there, std::size_t cache_bytes) {
   cache_.clear();
+  cache_.set_max_bytes(cache_bytes);
   undo_.clear();
   std::fill(exists_share_.begin(), exists_share_.end(), likely_there ? 1.0 : 0.0);
 }
@@ -146,8 +147,10 @@ std::optional<CommitResult> RowWriter::write_view(const ViewLayout& layout) {
 
 std::optional<CommitResult> RowWriter::fetch(const ViewLayout& layout, const Tasks& tasks, bool learning) {
   std::size_t existed = 0;
-  for (std::size_t begin = 0; begin < tasks.size(); begin += limits_.max_fetched) {
-    const std::size_t count = std::min(limits_.max_fetched, tasks.size() - begin);
+  std::size_t count = 0;
+  for (std::size_t begin = 0; begin < tasks.size(); begin += count) {
+    count = std::min(limits_.max_fetched, tasks.size() - begin);
+    std::size_t size_bytes = 0;
     std::vector<DocumentRef> refs;
     for (std::size_t i = begin; i < begin + count; ++i) refs.push_back({tasks[i]->id, tasks[i]->routing});
     auto found = cluster_.multi_get(layout.index, refs, fmt::format("reading documents of {}", layout.index));
@@ -157,10 +160,12 @@ std::optional<CommitResult> RowWriter::fetch(const ViewLayout& layout, const Tas
       StoredDocument& stored = (*found)[i];
       task.known = true;
       task.exists = stored.found;
+      size_bytes += stored.source.size();
       task.current = {std::move(stored.source), stored.seq_no, stored.primary_term};
       existed += stored.found ? 1U : 0U;
       if (!stored.found) undo_.settle(layout, task.id, false, -1, 0);
     }
+    if (size_bytes > limits_.max_bytes) limits_.max_fetched = std::max<std::size_t>(1, count / 2);  // large documents: fewer at once
   }
   if (learning) learn(layout, existed, tasks.size());
   return std::nullopt;

@@ -47,7 +47,7 @@ class RowWriter {
   // The checkpoint has passed what was written, or belongs to somebody else.
   void forget_undo() { undo_.clear(); }
   // After opening: caches go (G2), and whether documents are likely to be there already.
-  void reset(bool likely_there);
+  void reset(bool likely_there, std::size_t cache_bytes);
 
   [[nodiscard]] const DocumentCache& cache() const { return cache_; }
   [[nodiscard]] double exists_share(std::size_t view) const { return exists_share_[view]; }

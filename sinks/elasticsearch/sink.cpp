@@ -25,18 +25,21 @@ ElasticsearchSink::ElasticsearchSink(std::shared_ptr<const StoreShared> store)
       cluster_(store_->http),
       partitions_(cluster_, store_->id),
       rows_(cluster_, store_->layouts, store_->limits, store_->cache_bytes),
-      purge_(cluster_, store_->layouts, store_->id, store_->tombstones) {}
+      purge_(cluster_, store_->layouts, store_->id, store_->tombstones) {
+  ++store_->sinks;
+}
 
 Result<std::vector<OpenedPartition>> ElasticsearchSink::open(const OpenRequest& request) {
   if (request.owner.is_nil()) return fail(ErrorCode::internal, "an owner needs a UUID");
-  rows_.reset(true);  // G2: also when nothing is assigned
+  const std::size_t cache_bytes = store_->cache_bytes / store_->sinks;
+  rows_.reset(true, cache_bytes);  // G2: also when nothing is assigned
   if (request.partitions.empty()) return std::vector<OpenedPartition>{};
   const std::vector<std::string> indices = store_->indices();
   auto histories = read_histories(cluster_, indices);
   if (!histories) return fail(histories.error());
   auto opened = partitions_.take(request, *histories);
   if (!opened) return opened;
-  rows_.reset(std::any_of(opened->begin(), opened->end(), [](const OpenedPartition& partition) { return partition.found; }));
+  rows_.reset(std::any_of(opened->begin(), opened->end(), [](const OpenedPartition& partition) { return partition.found; }), cache_bytes);
   return opened;
 }
 

@@ -14,6 +14,7 @@
 // One thread at a time, but for check().
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -26,9 +27,9 @@
 
 namespace foldline::elasticsearch {
 
-inline constexpr std::size_t kCacheBytes = 64U << 20U;
+inline constexpr std::size_t kCacheBytes = 64U << 20U;  // of all sinks of a store together
 
-// What all sinks of a store share; immutable.
+// What all sinks of a store share; immutable but for their number.
 struct StoreShared {
   ProjectionId id;
   std::vector<ViewSchema> views;
@@ -37,12 +38,16 @@ struct StoreShared {
   BulkLimits limits;
   TombstoneLimits tombstones;
   std::size_t cache_bytes = kCacheBytes;
-  std::vector<std::string> indices() const;  // whose histories count
+  mutable std::atomic<std::size_t> sinks{0};  // how many share the cache's bytes
+  std::vector<std::string> indices() const;   // whose histories count
 };
 
 class ElasticsearchSink final : public Sink {
  public:
   explicit ElasticsearchSink(std::shared_ptr<const StoreShared> store);
+  ~ElasticsearchSink() override { --store_->sinks; }
+  ElasticsearchSink(const ElasticsearchSink&) = delete;
+  ElasticsearchSink& operator=(const ElasticsearchSink&) = delete;
 
   Result<std::vector<OpenedPartition>> open(const OpenRequest& request) override;
   CommitResult commit(const CommitBatch& batch) override;
