@@ -7,6 +7,7 @@
 
 #include "cmd/foldline/generate.h"
 #include "cmd/foldline/lint.h"
+#include "cmd/foldline/rebuild.h"
 #include "cmd/foldline/run.h"
 #include "cmd/foldline/status.h"
 #include "cmd/foldline/version.h"
@@ -32,6 +33,7 @@ int run_main(int argc, char** argv) {
   add_run(app, exit_code);
   add_lint(app, exit_code);
   add_status(app, exit_code);
+  add_rebuild(app, exit_code);
   add_generate(app, exit_code);
   add_version(app, exit_code);
   try {

@@ -91,7 +91,7 @@ class Documents : public ::testing::Test {
     EXPECT_EQ(document->watermarks, marks);
     EXPECT_EQ(document->row.fields[0].to_string(), rows::OwnedValue(value).to_string()) << text;
     const std::size_t end = text.find(",\"_foldline\"");
-    return text.substr(10, end - 10);
+    return text.substr(9, end - 9);
   }
 };
 
