@@ -60,29 +60,30 @@ Result<bool> create_index(Cluster& cluster, std::string_view index, const std::s
 // G26, and what the index was made with.
 Result<void> check_settings(Cluster& cluster, const ViewLayout& layout) {
   const std::string doing = fmt::format("reading the settings of {}", layout.index);
-  auto answer =
-      cluster.call({Method::get,
-                    fmt::format("/{}/_settings?include_defaults=true&flat_settings=true&filter_path=*.settings.index.translog.durability,"
-                                "*.defaults.index.translog.durability,*.settings.index.number_of_shards",
-                                percent_encoded(layout.index)),
-                    ContentType::json,
-                    {}},
-                   doing);
+  auto answer = cluster.call({Method::get,
+                              fmt::format("/{}/_settings?include_defaults=true&filter_path=*.settings.index.translog.durability,"
+                                          "*.defaults.index.translog.durability,*.settings.index.number_of_shards",
+                                          percent_encoded(layout.index)),
+                              ContentType::json,
+                              {}},
+                             doing);
   if (!answer) return fail(answer.error());
   Arena arena;
   const auto parsed = parse_json(answer->body, arena);
   if (!parsed || !parsed->is(Kind::map)) return {};
   for (const MapEntry& index : parsed->as_map()) {
     for (const std::string_view part : {"settings", "defaults"}) {
-      const Value* settings = find(index.value, part);
+      const Value* group = find(index.value, part);
+      const Value* settings = group == nullptr ? nullptr : find(*group, "index");
       if (settings == nullptr) continue;
-      std::string durability = text(*settings, "index.translog.durability");
+      const Value* translog = find(*settings, "translog");
+      std::string durability = translog == nullptr ? "" : text(*translog, "durability");
       for (char& c : durability) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
       if (durability == "async") {
         return fail(config_error(layout, fmt::format("the index {} has translog.durability async", layout.index),
                                  "it acknowledges documents that a crash can lose; set it to request (G26)"));
       }
-      const std::string shards = text(*settings, "index.number_of_shards");
+      const std::string shards = text(*settings, "number_of_shards");
       if (layout.shards > 0 && !shards.empty() && shards != std::to_string(layout.shards)) {
         return fail(
             config_error(layout, fmt::format("the index {} has {} shards, the file says {}", layout.index, shards, layout.shards),

@@ -28,6 +28,7 @@ Result<std::unique_ptr<ElasticsearchStore>> ElasticsearchStore::make(const Store
                                                                      const std::vector<ViewSchema>& views) {
   auto shared = std::make_shared<StoreShared>();
   shared->id = id;
+  if (id.generation == 0) shared->id.generation = 1;  // the live one: there is no other yet
   shared->views = views;
   shared->http = options.http;
   shared->limits = options.limits;
@@ -36,7 +37,7 @@ Result<std::unique_ptr<ElasticsearchStore>> ElasticsearchStore::make(const Store
   if (options.http.urls.empty()) return fail(ErrorCode::config, "a search store needs a `url`", "write url: \"${SEARCH_URL}\"");
   std::set<std::string> names;
   for (const ViewSchema& view : shared->views) {
-    auto layout = make_layout(view, static_cast<std::uint32_t>(shared->layouts.size()), id);
+    auto layout = make_layout(view, static_cast<std::uint32_t>(shared->layouts.size()), shared->id);
     if (!layout) return fail(layout.error());
     if (!names.insert(layout->index).second) {
       return fail(ErrorCode::config, fmt::format("view {}: another view keeps the index {} too", view.name, layout->index),
