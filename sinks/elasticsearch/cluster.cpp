@@ -20,12 +20,20 @@ constexpr std::size_t kMaxReasonBytes = 400;
 // Only what is read of a bulk answer; `error` and `status` are of a request that failed as a whole.
 constexpr std::string_view kBulkFilter =
     "filter_path=error.type,error.reason,status,errors,items.*.status,items.*._seq_no,items.*._primary_term,items.*.error.type,"
-    "items.*.error.reason,items.*.error.caused_by.reason";
+    "items.*.error.reason";
 
 std::string cut(std::string_view text) {
   std::string out(text.substr(0, kMaxReasonBytes));
   if (text.size() > kMaxReasonBytes) out += "...";
   return out;
+}
+
+// What follows quotes the document: its _id, and a preview of the value. A letter must not show what its source redacts.
+std::string without_values(std::string_view reason) {
+  for (const std::string_view quoting : {" in document with id ", ". Preview of field's value", "[1:"}) {
+    reason = reason.substr(0, reason.find(quoting));
+  }
+  return cut(reason);
 }
 
 struct ServerError {
@@ -106,15 +114,10 @@ bool read_item_error(od::value& value, ItemAnswer& out) {
     od::value inner;
     const bool type = name == "type";
     const bool reason = name == "reason";
-    const bool cause = name == "caused_by";
     if (member.value().get(inner)) return false;
     std::string_view text;
     if (type && !inner.get_string().get(text)) out.error_type = text;
-    if (reason && !inner.get_string().get(text)) out.reason = cut(text);
-    if (cause) {
-      od::value why;
-      if (!inner.find_field("reason").get(why) && !why.get_string().get(text)) out.reason += ": " + cut(text);
-    }
+    if (reason && !inner.get_string().get(text)) out.reason = without_values(text);
   }
   return true;
 }

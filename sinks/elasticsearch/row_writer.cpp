@@ -294,7 +294,7 @@ std::optional<CommitResult> RowWriter::take_answers(const ViewLayout& layout, co
       waiting = error_of(item, writing(layout));
       overloads_ = kOverloadAttempts;  // not to be waited out here
     } else if (!refused) {
-      refused = error_of(item, fmt::format("view {}, document {}", layout.view->name, task.id));
+      refused = error_of(item, fmt::format("view {}", layout.view->name));
       refused->code = ErrorCode::store_rejected;
     }
   }

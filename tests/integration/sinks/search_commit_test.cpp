@@ -14,7 +14,7 @@ using foldline::testing::ProxiedRequest;
 using foldline::testing::Verdict;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::Pair;
 using ::testing::StartsWith;
 
@@ -193,7 +193,10 @@ TEST_F(SearchCommit, ARefusedBatchIsPutBack) {
   const std::string tombstone = source(views_[0], "gone");
   const TestEvent good = {add_total("old", 1), add_total("new", 1), add_total("gone", 1)};
   const TestEvent bad = {set_name("x", "no number", 1)};
-  EXPECT_THAT(said(lane.commit({{{0, {&good, &bad}}}, Uuid::random()})), StartsWith("rejected: view w, document x: "));
+  const std::string answer = said(lane.commit({{{0, {&good, &bad}}}, Uuid::random()}));
+  EXPECT_THAT(answer, StartsWith("rejected: view w: the search store answers 400 "));
+  EXPECT_THAT(answer, HasSubstr("failed to parse field [n] of type [long]"));
+  EXPECT_THAT(answer, Not(HasSubstr("no number"))) << "a letter shows no values";
   EXPECT_EQ(source(views_[0], "old"), before);
   EXPECT_EQ(source(views_[0], "gone"), tombstone);
   EXPECT_THAT(documents(views_[0]), ElementsAre(Pair("old", "id=\"old\" name=\"before\" total=0")));
