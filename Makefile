@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PYTHON ?= /usr/bin/python3
 export JOBS PYTHON
 
-.PHONY: build deps demo demo-stop test unit integration asan tsan package format format-check rooms tidy bench clean stack-down help
+.PHONY: build deps demo demo-stop test test-elasticsearch unit integration asan tsan package format format-check rooms tidy bench clean stack-down help
 .DEFAULT_GOAL := build
 
 build: ## the program: build/foldline
@@ -27,6 +27,9 @@ test: ## everything that has to pass: unit and integration tests against real se
 
 unit: ## the tests that need no server
 	@deploy/checks/test unit
+
+test-elasticsearch: ## the tests of the search sink against Elasticsearch 7.17 and 8.19
+	@deploy/checks/test elasticsearch
 
 integration: ## the tests against real servers
 	@deploy/checks/test integration

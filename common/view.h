@@ -36,11 +36,22 @@ struct Field {
   bool not_null = false;                // it has a default, or a clause adds to it (then the default is 0)
   std::uint8_t ops = 0;                 // op_bit()s of every operation that some clause does to it
   std::int16_t guard = -1;              // index of its `newest_by` guard (G10), -1: none
+  std::string mapping;                  // index: mapping parameters as a JSON object, {"analyzer":"english"}; empty: none
 };
 
 struct ViewIndex {
   std::vector<std::string> fields;
   bool unique = false;
+};
+
+// What a search index is made with. JSON is checked for shape by whoever loads the file, for meaning by the store.
+struct IndexOptions {
+  std::int32_t shards = 0;       // 0: the store's default
+  std::int32_t replicas = -1;    // -1: the store's default
+  std::string refresh_interval;  // "5s", "-1"; empty: the store's default
+  std::string routing;           // the key part by which documents are spread; empty: by the whole key
+  std::string settings;          // JSON object, merged into the index's settings; empty: none
+  std::string mappings;          // JSON object, merged into the index's mappings; empty: none
 };
 
 // Guards (G10): one per group of fields that are always set together, each a hidden column that holds the stamp
@@ -61,6 +72,7 @@ struct ViewSchema {
   std::string expire_from;           // a key part or field (date, timestamptz); empty: the time of the row's newest event
   std::vector<ViewIndex> indexes;
   std::int32_t fillfactor = 0;  // 0: the store's default
+  IndexOptions index;           // kind index only
   std::shared_ptr<Arena> literals = std::make_shared<Arena>();
 
   [[nodiscard]] int field_index(std::string_view field) const {

@@ -5,6 +5,7 @@
 #include "config/levels.h"
 #include "config/limits.h"
 #include "config/type_text.h"
+#include "config/yaml_json.h"
 
 namespace foldline::config {
 namespace {
@@ -79,6 +80,17 @@ constexpr Level<KeyPartDraft> kKeyPartLevel = {
 
 void load_default(Reader& reader, const YamlNode& node, FieldDraft& out) { out.spec.default_value = reader.expression(node, "default"); }
 
+void load_field_options(Reader& reader, const YamlNode& node, FieldDraft& out) {
+  for (const YamlEntry& entry : node.entries) {
+    if (entry.key.text != "generated" && entry.key.text != "collation") continue;
+    reader.error(entry.key.at, refusal("options: " + entry.key.text),
+                 "generated columns and collations are for the database's owner to add");
+    return;
+  }
+  out.spec.mapping_at = node.at;
+  out.spec.mapping = to_json(reader, node, "options").value_or("");
+}
+
 constexpr Property<FieldDraft> kField[] = {
     {{.name = "type", .shape = Shape::type, .doc = kTypeDoc}, load_draft_type<FieldSpec>},
     {{.name = "enum", .shape = Shape::names, .doc = kEnumDoc}, load_draft_members<FieldSpec>},
@@ -93,7 +105,11 @@ constexpr Property<FieldDraft> kField[] = {
     {{.name = "max_items", .refused = "remove it"}},
     {{.name = "approximate", .refused = "sum up integers or numeric, which are exact"}},
     {{.name = "optional", .refused = "remove it: a field may always hold null unless it has a `default`"}},
-    {{.name = "options", .refused = "remove it: generated columns, collations and mapping parameters are for the database's owner to add"}},
+    {{.name = "options",
+      .shape = Shape::any,
+      .fallback = "none",
+      .doc = "index: mapping parameters, as {analyzer: english}; `generated` and `collation` of tables are not built yet"},
+     load_field_options},
 };
 constexpr Level<FieldDraft> kFieldLevel = {{"a field", "Field", "Short: `total: numeric`; long: `total: {type: numeric, doc: ...}`."},
                                            kField};

@@ -232,6 +232,7 @@ bool load_file(Reader& reader, const YamlNode& root, const SharedFile& shared, P
   if (!read_level(reader, root, kFileLevel, draft)) return false;
   if (out.group.empty()) out.group = out.projection;
   settle_kafka(reader, root, shared, out.kafka);
+  settle_kinds(reader, out.store, out.views);
   return draft.sound && !out.sources.empty() && !out.views.empty();
 }
 

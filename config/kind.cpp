@@ -62,17 +62,7 @@ void settle_short_forms(Reader& reader, const RedisKind* kind, ViewSpec& view) {
   });
 }
 
-void settle_table(Reader& reader, const YamlNode& node, ViewSpec& view) {
-  if (const YamlEntry* name = node.find("name"); name != nullptr && !name->value.bad) {
-    const Location& at = name->value.at;
-    const std::string& text = view.store_name;
-    const std::size_t dot = text.find('.');
-    if (text.find('{') != std::string::npos) {
-      reader.error(at, "`{part}` in a `name` belongs to the keys of Redis", "write the table's name: orders, or silver.orders");
-    } else if (dot == std::string::npos || reader.check_identifier(text.substr(0, dot), at, "the schema of", name->value.text)) {
-      reader.check_identifier(dot == std::string::npos ? text : text.substr(dot + 1), at, "the table", name->value.text);
-    }
-  }
+void check_expire(Reader& reader, const YamlNode& node) {
   const YamlEntry* expire = node.find("expire");
   if (expire != nullptr && expire->value.is_map() && expire->value.find("from") == nullptr) {
     reader.error(expire->value.at, "`expire` needs the key `from`");
@@ -216,7 +206,7 @@ bool is_redis_kind(std::string_view kind) { return find_kind(kind) != nullptr; }
 void settle_kind(Reader& reader, const YamlNode& node, ViewSpec& view) {
   const RedisKind* kind = find_kind(view.kind);
   settle_short_forms(reader, kind, view);
-  if (kind == nullptr) return settle_table(reader, node, view);
+  if (kind == nullptr) return check_expire(reader, node);
   add_implied_field(reader, *kind, view);
   check_name(reader, node, *kind, view);
   check_clauses(reader, *kind, view);
@@ -231,9 +221,9 @@ void check_kinds(const ProjectionFile& file, Diagnostics& diagnostics) {
       diagnostics.error(view.at, "the view `" + view.name + "` needs a `kind`: Redis keeps no tables",
                         "write kind: counter, hash, json, sorted_set or set");
     }
-    if (file.store.kind == "postgres" && redis_kind) {
+    if (file.store.kind != "redis" && file.store.kind != "memory" && redis_kind) {
       diagnostics.error(view.at, "the view `" + view.name + "` is a " + view.kind + ", which lives in Redis",
-                        "this store keeps tables; remove `kind`");
+                        file.store.kind == "postgres" ? "this store keeps tables; remove `kind`" : "this store keeps documents; remove `kind`");
     }
     if (file.store.kind != "redis" || !redis_kind) continue;
     check_types(view, diagnostics);

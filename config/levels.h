@@ -25,9 +25,14 @@ struct SharedFile {
 void load_source(Reader& reader, const YamlNode& node, SourceSpec& out);
 void load_store(Reader& reader, const YamlNode& node, StoreSpec& out);
 void load_redis(Reader& reader, const YamlNode& node, StoreSpec& out);
+// The levels behind a store's name, where they have a file of their own.
+void load_opensearch(Reader& reader, const YamlNode& node, StoreSpec& out);
+void load_elasticsearch(Reader& reader, const YamlNode& node, StoreSpec& out);
 void load_kafka(Reader& reader, const YamlNode& node, KafkaSpec& out);
 void load_dead_letter(Reader& reader, const YamlNode& node, DeadLetterSpec& out);
 void load_views(Reader& reader, const YamlNode& node, std::vector<ViewSpec>& out);
+// Once the store is known: kinds that were not written, and options that belong to another kind.
+void settle_kinds(Reader& reader, const StoreSpec& store, std::vector<ViewSpec>& views);
 void load_on_event(Reader& reader, const YamlNode& node, std::vector<OnEventSpec>& out);
 // A type, short or long, with what may stand beside it.
 void load_key_part(Reader& reader, const YamlNode& node, KeyPartSpec& out);
@@ -50,6 +55,7 @@ void check_file(const ProjectionFile& file, Diagnostics& diagnostics);
 void describe_source(std::vector<LevelDescription>& out);
 void describe_store(std::vector<LevelDescription>& out);
 LevelDescription describe_redis();
+void describe_search_store(std::vector<LevelDescription>& out);
 void describe_view(std::vector<LevelDescription>& out);
 void describe_field(std::vector<LevelDescription>& out);
 void describe_clause(std::vector<LevelDescription>& out);

@@ -28,7 +28,11 @@ inline constexpr std::size_t kMaxDocBytes = 10'000;
 inline constexpr std::size_t kMaxKafkaOptions = 256;
 inline constexpr std::int64_t kMaxIdWindow = 10'000'000;  // G16: 20 to 40 bytes each in memory
 inline constexpr std::int32_t kMaxNumericDigits = 38;     // Decimal::kMaxDigits
-inline constexpr int kMinFillfactor = 10;                 // Postgres' own bounds
+inline constexpr std::size_t kMaxSearchUrls = 64;
+inline constexpr std::size_t kMaxIndexNameBytes = 200;  // the servers take 255, ours need some
+inline constexpr int kMaxShards = 1'024;                // the servers' own bound (es.index.max_number_of_shards)
+inline constexpr int kMaxReplicas = 100;
+inline constexpr int kMinFillfactor = 10;  // Postgres' own bounds
 inline constexpr int kMaxFillfactor = 100;
 
 }  // namespace foldline::config

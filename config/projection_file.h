@@ -18,6 +18,7 @@
 
 #include "common/secret.h"
 #include "common/type.h"
+#include "common/view.h"
 #include "config/diagnostics.h"
 
 namespace foldline::config {
@@ -85,6 +86,8 @@ struct FieldSpec {
   Type type;
   std::string doc;
   std::optional<ExprText> default_value;  // a constant expression
+  std::string mapping;                    // options of an index's field, a JSON object; empty: none
+  Location mapping_at;
 };
 
 struct RejectSpec {
@@ -121,8 +124,9 @@ enum class CrossPartition {
 struct ViewSpec {
   std::string name;
   Location at;
-  std::string kind = "table";
+  std::string kind;        // as written; else what the store keeps: table or index
   std::string store_name;  // default: the view's name
+  std::optional<Named> name_written;
   std::string doc;
   std::vector<KeyPartSpec> key;
   std::vector<FieldSpec> fields;
@@ -134,13 +138,27 @@ struct ViewSpec {
   std::optional<Named> expire_from;
   std::vector<std::pair<std::vector<Named>, bool>> indexes;  // fields, unique
   int fillfactor = 0;
+  IndexOptions index;             // options of an index
+  std::optional<Named> of_table;  // the first option written that only tables have ...
+  std::optional<Named> of_index;  // ... and that only indexes have
+};
+
+// A search cluster.
+struct SearchSpec {
+  std::vector<Secret> urls;  // may hold passwords; tried in turn
+  std::string username;
+  Secret password;
+  Secret api_key;
+  std::string ca_file;
+  bool verify = true;
 };
 
 struct StoreSpec {
-  std::string kind;  // postgres, redis, memory (elasticsearch, opensearch, sqlite: refused until built)
+  std::string kind;  // postgres, redis, opensearch, elasticsearch, memory (sqlite: refused until built)
   Location at;
   Secret url;          // may hold a password: prints ***
   std::string schema;  // postgres: default "public"
+  SearchSpec search;   // elasticsearch, opensearch
 };
 
 enum class LetterPolicy {

@@ -58,7 +58,7 @@ void load_memory(Reader& reader, const YamlNode& node, StoreSpec& out) {
   read_level(reader, node, kMemoryLevel, out);
 }
 
-constexpr std::string_view kBuiltStores = "the stores of this build are postgres, redis and memory";
+constexpr std::string_view kBuiltStores = "the stores of this build are postgres, redis, opensearch, elasticsearch and memory";
 
 constexpr Property<StoreSpec> kStore[] = {
     {{.name = "postgres", .shape = Shape::level, .doc = "tables in a Postgres database", .level = "a postgres store"}, load_postgres},
@@ -68,8 +68,8 @@ constexpr Property<StoreSpec> kStore[] = {
       .level = "a memory store"},
      load_memory},
     {{.name = "redis", .shape = Shape::level, .doc = "keys in a Redis server", .level = "a redis store"}, load_redis},
-    {{.name = "elasticsearch", .refused = kBuiltStores}},
-    {{.name = "opensearch", .refused = kBuiltStores}},
+    {{.name = "opensearch", .shape = Shape::level, .doc = "documents in OpenSearch", .level = "a search store"}, load_opensearch},
+    {{.name = "elasticsearch", .shape = Shape::level, .doc = "documents in Elasticsearch", .level = "a search store"}, load_elasticsearch},
     {{.name = "sqlite", .refused = kBuiltStores}},
 };
 constexpr Level<StoreSpec> kStoreLevel = {{"a store", "Store", "Exactly one; or a name of foldline.yaml's `stores`."}, kStore};
@@ -197,6 +197,7 @@ void describe_store(std::vector<LevelDescription>& out) {
   out.push_back(describe(kPostgresLevel));
   out.push_back(describe_redis());
   out.push_back(describe(kMemoryLevel));
+  describe_search_store(out);
   out.push_back(describe(kKafkaLevel));
   out.push_back(describe(kDeadLetterLevel));
 }

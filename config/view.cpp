@@ -5,16 +5,16 @@
 #include "config/kind.h"
 #include "config/levels.h"
 #include "config/limits.h"
+#include "config/yaml_json.h"
 
 namespace foldline::config {
 namespace {
 
-constexpr std::string_view kTableInstead = "this build keeps tables; remove `kind` or write `kind: table`";
 constexpr std::string_view kRedisInstead = "in Redis this build keeps counter, hash, json, sorted_set and set";
 constexpr std::string_view kOtherKind = "it belongs to a kind of view that is not built yet; remove it";
 
 constexpr Choice kKinds[] = {{"table"},
-                             {"index", kTableInstead},
+                             {"index"},
                              {"hash"},
                              {"json"},
                              {"counter"},
@@ -55,11 +55,63 @@ void load_index_list(Reader& reader, const YamlNode& node, ViewSpec& out, std::s
     if (!fields.empty()) out.indexes.emplace_back(std::move(fields), unique);
   });
 }
-void load_indexes(Reader& reader, const YamlNode& node, ViewSpec& out) { load_index_list(reader, node, out, "indexes", false); }
-void load_unique(Reader& reader, const YamlNode& node, ViewSpec& out) { load_index_list(reader, node, out, "unique", true); }
+
+// Which kind of view the option belongs to is said when the kind is known (settle_kinds).
+void note(std::optional<Named>& first, const YamlNode& node, std::string_view option) {
+  if (!first) first = Named{std::string(option), node.at};
+}
+
+void load_indexes(Reader& reader, const YamlNode& node, ViewSpec& out) {
+  note(out.of_table, node, "indexes");
+  load_index_list(reader, node, out, "indexes", false);
+}
+void load_unique(Reader& reader, const YamlNode& node, ViewSpec& out) {
+  note(out.of_table, node, "unique");
+  load_index_list(reader, node, out, "unique", true);
+}
 
 void load_fillfactor(Reader& reader, const YamlNode& node, ViewSpec& out) {
+  note(out.of_table, node, "fillfactor");
   out.fillfactor = static_cast<int>(reader.integer(node, "fillfactor", kMinFillfactor, kMaxFillfactor).value_or(0));
+}
+
+void load_shards(Reader& reader, const YamlNode& node, ViewSpec& out) {
+  note(out.of_index, node, "shards");
+  out.index.shards = static_cast<std::int32_t>(reader.integer(node, "shards", 1, kMaxShards).value_or(0));
+}
+
+void load_replicas(Reader& reader, const YamlNode& node, ViewSpec& out) {
+  note(out.of_index, node, "replicas");
+  out.index.replicas = static_cast<std::int32_t>(reader.integer(node, "replicas", 0, kMaxReplicas).value_or(-1));
+}
+
+void load_refresh_interval(Reader& reader, const YamlNode& node, ViewSpec& out) {
+  note(out.of_index, node, "refresh_interval");
+  const auto text = reader.text(node, "refresh_interval");
+  if (!text) return;
+  const std::size_t digits = text->find_first_not_of("0123456789");
+  const std::string unit = digits == std::string::npos ? "" : text->substr(digits);
+  const bool shaped = *text == "-1" || (digits != 0 && (unit == "ms" || unit == "s" || unit == "m"));
+  if (!shaped) {
+    reader.error(node.at, Reader::shown(node) + " is no refresh interval", "write 500ms, 5s or 1m, or -1 for never");
+    return;
+  }
+  out.index.refresh_interval = *text;
+}
+
+void load_routing(Reader& reader, const YamlNode& node, ViewSpec& out) {
+  note(out.of_index, node, "routing");
+  out.index.routing = reader.text(node, "routing").value_or("");
+}
+
+void load_settings(Reader& reader, const YamlNode& node, ViewSpec& out) {
+  note(out.of_index, node, "settings");
+  out.index.settings = to_json(reader, node, "settings").value_or("");
+}
+
+void load_mappings(Reader& reader, const YamlNode& node, ViewSpec& out) {
+  note(out.of_index, node, "mappings");
+  out.index.mappings = to_json(reader, node, "mappings").value_or("");
 }
 
 constexpr Property<ViewSpec> kOptions[] = {
@@ -73,16 +125,32 @@ constexpr Property<ViewSpec> kOptions[] = {
       .doc = "how full Postgres packs a page; room makes updates cheaper"},
      load_fillfactor},
     {{.name = "partition_by", .refused = "remove it: the table is kept whole"}},
-    {{.name = "shards", .refused = kOtherKind}},
-    {{.name = "replicas", .refused = kOtherKind}},
-    {{.name = "refresh_interval", .refused = kOtherKind}},
-    {{.name = "routing", .refused = kOtherKind}},
-    {{.name = "settings", .refused = kOtherKind}},
-    {{.name = "mappings", .refused = kOtherKind}},
+    {{.name = "shards",
+      .shape = Shape::integer,
+      .fallback = "the store's",
+      .bounds = "1 to 1,024",
+      .doc = "index: how many shards; can't be changed later"},
+     load_shards},
+    {{.name = "replicas", .shape = Shape::integer, .fallback = "the store's", .bounds = "0 to 100", .doc = "index: copies of each shard"},
+     load_replicas},
+    {{.name = "refresh_interval",
+      .shape = Shape::text,
+      .fallback = "the store's, mostly 1s",
+      .doc = "index: after how long a search finds what was written: 5s; -1: never"},
+     load_refresh_interval},
+    {{.name = "routing", .shape = Shape::name, .fallback = "the whole key", .doc = "index: the key part whose value chooses the shard"},
+     load_routing},
+    {{.name = "settings", .shape = Shape::any, .fallback = "none", .doc = "index: more settings of a new index, as analysis: {...}"},
+     load_settings},
+    {{.name = "mappings",
+      .shape = Shape::any,
+      .fallback = "none",
+      .doc = "index: more of the mapping, as dynamic_templates, or properties that no field is (aliases, runtime fields)"},
+     load_mappings},
     {{.name = "max_indices", .refused = kOtherKind}},
     {{.name = "max_items", .refused = kOtherKind}},
 };
-constexpr Level<ViewSpec> kOptionsLevel = {{"`options`", "Options of a table", ""}, kOptions};
+constexpr Level<ViewSpec> kOptionsLevel = {{"`options`", "Options of a table or an index", ""}, kOptions};
 
 // ---- view
 
@@ -90,9 +158,42 @@ void load_kind(Reader& reader, const YamlNode& node, ViewSpec& out) {
   if (const auto index = read_choice(reader, node, "kind", kKinds)) out.kind = std::string(kKinds[*index].word);
 }
 
-// What it must look like depends on the kind (kind.cpp).
+// What it must look like depends on the kind: see settle_kinds(), and kind.cpp for Redis.
 void load_name(Reader& reader, const YamlNode& node, ViewSpec& out) {
-  if (auto name = reader.text(node, "name")) out.store_name = std::move(*name);
+  auto name = reader.text(node, "name");
+  if (!name) return;
+  out.store_name = std::move(*name);
+  out.name_written = Named{node.text, node.at};
+}
+
+// Placeholders belong to the keys of Redis.
+bool has_placeholder(Reader& reader, const ViewSpec& view) {
+  if (view.store_name.find('{') == std::string::npos) return false;
+  reader.error(view.name_written->at, "`{part}` in a `name` belongs to the keys of Redis",
+               "write the name of one table or index: orders, or silver.orders");
+  return true;
+}
+
+// A table: `orders` or `silver.orders`. What can name one depends on the kind, which need not have been written when the name is read.
+void check_table_name(Reader& reader, const ViewSpec& view) {
+  const std::string& name = view.store_name;
+  const std::size_t dot = name.find('.');
+  const Named& written = *view.name_written;
+  if (has_placeholder(reader, view)) return;
+  if (dot != std::string::npos && !reader.check_identifier(name.substr(0, dot), written.at, "the schema of", written.name)) return;
+  reader.check_identifier(dot == std::string::npos ? name : name.substr(dot + 1), written.at, "the table", written.name);
+}
+
+void check_index_name(Reader& reader, const ViewSpec& view) {
+  if (has_placeholder(reader, view)) return;
+  const std::string& name = view.store_name;
+  const bool shaped = !name.empty() && name.size() <= kMaxIndexNameBytes && name.front() != '-' && name.front() != '_' &&
+                      name.front() != '.' && std::all_of(name.begin(), name.end(), [](char c) {
+                        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+                      });
+  if (shaped) return;
+  reader.error(view.name_written->at, shown(view.name_written->name) + " is no name for an index",
+               "write lower-case letters, digits, dots, dashes and underscores, a letter or digit first: orders-search");
 }
 
 void load_key_parts(Reader& reader, const YamlNode& node, ViewSpec& out) {
@@ -132,12 +233,16 @@ void load_cross_partition(Reader& reader, const YamlNode& node, ViewSpec& out) {
 }
 
 constexpr Property<ViewSpec> kView[] = {
-    {{.name = "kind", .shape = Shape::choice, .fallback = "`table`; required in Redis", .doc = "what a row is kept as", .choices = kKinds},
+    {{.name = "kind",
+      .shape = Shape::choice,
+      .fallback = "`table`; in a search store `index`; required in Redis",
+      .doc = "what a row is kept as",
+      .choices = kKinds},
      load_kind},
     {{.name = "name",
       .shape = Shape::text,
       .fallback = "the view's name; Redis: `PROJECTION:VIEW:{part}...`",
-      .doc = "the table: `table` or `schema.table`; in Redis the key, in which {part} stands for a part of `key`"},
+      .doc = "the table: `table` or `schema.table`; the index; in Redis the key, in which {part} stands for a part of `key`"},
      load_name},
     {{.name = "doc", .shape = Shape::text, .fallback = "none", .doc = "the table's comment"},
      [](Reader& r, const YamlNode& n, ViewSpec& out) { out.doc = r.doc(n); }},
@@ -211,6 +316,34 @@ void load_views(Reader& reader, const YamlNode& node, std::vector<ViewSpec>& out
     if (is_refused_kind(reader, entry.value) || !read_level(reader, entry.value, kViewLevel, view)) continue;
     settle_kind(reader, entry.value, view);
     out.push_back(std::move(view));
+  }
+}
+
+// What a view is when it does not say so is what its store keeps.
+void settle_kinds(Reader& reader, const StoreSpec& store, std::vector<ViewSpec>& views) {
+  const bool search = store.kind == "opensearch" || store.kind == "elasticsearch";
+  const std::string_view kept = search ? "index" : "table";
+  for (ViewSpec& view : views) {
+    if (view.kind.empty()) view.kind = kept;
+    if (is_redis_kind(view.kind) || store.kind == "redis") continue;  // kind.cpp
+    if (!store.kind.empty() && store.kind != "memory" && view.kind != kept) {
+      reader.error(view.at,
+                   "the view " + view.name + " is of the kind `" + view.kind + "`, and the store " + store.kind +
+                       " keeps views of the kind `" + std::string(kept) + "`",
+                   "remove `kind`");
+      continue;
+    }
+    if (view.name_written) view.kind == "index" ? check_index_name(reader, view) : check_table_name(reader, view);
+    const std::optional<Named>& wrong = view.kind == "index" ? view.of_table : view.of_index;
+    if (wrong) reader.error(wrong->at, "`" + wrong->name + "` is no option of the kind `" + view.kind + "`", "remove it");
+    if (view.kind == "index") continue;
+    for (const FieldSpec& field : view.fields) {
+      if (!field.mapping.empty()) {
+        reader.error(field.mapping_at,
+                     "`options` of a field are mapping parameters of an index, and the view " + view.name + " is a " + view.kind,
+                     "remove it: generated columns and collations are for the database's owner to add");
+      }
+    }
   }
 }
 

@@ -11,6 +11,9 @@ namespace foldline {
 
 namespace {
 
+constexpr const char* kRowsRememberOffsets =
+    "each row of this store remembers the offsets of the log that is gone: restore the topic, or rebuild the projection";
+
 Error lost_log(const TopicPartition& topic_partition, std::string what) {
   return {
       ErrorCode::log_lost, fmt::format("{}: {}", topic_partition.to_string(), std::move(what)),
@@ -134,6 +137,11 @@ Result<void> OpenJob::open_known(std::uint32_t slot, const LogBounds& bounds, Op
       lost.hint = "in a store of several parts the projection must be rebuilt";
       return fail(std::move(lost));
     }
+    // Offsets of another log mean nothing to rows that remember those of the old one: its first events would be taken for known ones.
+    if (traits.row_watermarks && (above || restart[slot])) {
+      lost.hint = kRowsRememberOffsets;
+      return fail(std::move(lost));
+    }
     spdlog::warn("{}; going on at {} as told by --on-lost-data earliest", lost.message, bounds.low);
     out.next_offset = start = bounds.low;
     out.stored.restart_at = bounds.low;
@@ -249,7 +257,8 @@ void Lane::Impl::rewind() {
 }
 
 void Lane::Impl::lose_partition(std::uint32_t slot, Error error) {
-  if (options.on_lost_data == OnLostData::stop || deps.traits.domains > 1) {
+  if (options.on_lost_data == OnLostData::stop || deps.traits.domains > 1 || deps.traits.row_watermarks) {
+    if (deps.traits.row_watermarks) error.hint = kRowsRememberOffsets;
     stop_partition(slot, std::move(error));
     return;
   }

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "sinks/elasticsearch/store.h"
 #include "sinks/memory/memory_store.h"
 #include "sinks/postgres/store.h"
 #include "sinks/redis/store.h"
@@ -36,6 +37,21 @@ Opened open_redis(const config::StoreSpec& spec, const StoreContext& context) {
   return std::move(*store);
 }
 
+Opened open_search(const config::StoreSpec& spec, const StoreContext& context) {
+  elasticsearch::StoreOptions options;
+  options.family = spec.kind;
+  const config::SearchSpec& search = spec.search;
+  options.http = {.urls = search.urls,
+                  .username = search.username,
+                  .password = search.password,
+                  .api_key = search.api_key,
+                  .ca_file = search.ca_file,
+                  .verify = search.verify};
+  auto store = elasticsearch::ElasticsearchStore::make(options, context.id, context.views);
+  if (!store) return fail(store.error());
+  return std::move(*store);
+}
+
 Opened open_memory(const config::StoreSpec& /*spec*/, const StoreContext& context) {
   return std::make_unique<memory::MemoryStore>(context.views);
 }
@@ -49,6 +65,8 @@ constexpr std::array kKinds = {
     StoreKind{"postgres", open_postgres},
     StoreKind{"redis", open_redis},
     StoreKind{"memory", open_memory},
+    StoreKind{"opensearch", open_search},
+    StoreKind{"elasticsearch", open_search},
 };
 
 }  // namespace
@@ -61,6 +79,6 @@ Opened open_store(const config::StoreSpec& spec, const StoreContext& context) {
               fmt::format("use one of: {}", store_kinds()));
 }
 
-std::string_view store_kinds() { return "postgres, redis, memory"; }
+std::string_view store_kinds() { return "postgres, redis, memory, opensearch, elasticsearch"; }
 
 }  // namespace foldline

@@ -57,6 +57,7 @@ void add_parts(const ViewSpec& view, ViewSchema& schema, Problems& problems) {
     out.name = field.name;
     out.type = field.type;
     out.doc = field.doc;
+    out.mapping = field.mapping;
     schema.fields.push_back(std::move(out));
   }
 }
@@ -238,10 +239,11 @@ int find_field(const ViewSchema& schema, const std::string& name, const config::
 ViewSchema make_schema(const ViewSpec& view, const config::ProjectionFile& file, Problems& problems) {
   ViewSchema schema;
   schema.name = view.name;
-  schema.kind = view.kind;
+  schema.kind = view.kind.empty() ? "table" : view.kind;
   schema.store_name = view.store_name.empty() && !config::is_redis_kind(view.kind) ? view.name : view.store_name;
   schema.doc = view.doc;
   schema.fillfactor = view.fillfactor;
+  schema.index = view.index;
   if (view.key.empty()) problems.error(view.at, "the view " + view.name + " needs a key");
   add_parts(view, schema, problems);
   add_soft_delete(view, schema, problems);

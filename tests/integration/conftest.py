@@ -18,7 +18,8 @@ from harness.kafka import Kafka  # noqa: E402
 from harness.postgres import Database  # noqa: E402
 from harness.redis_server import Cache, OutageRedis  # noqa: E402
 from harness.scenario import Scenario, unique_name  # noqa: E402
-from harness.servers import ROOT, OutagePostgres, shared_servers  # noqa: E402
+from harness.search import OutageSearch, Search, SearchScenario  # noqa: E402
+from harness.servers import ROOT, OutagePostgres, search_url, shared_servers  # noqa: E402
 
 
 def pytest_configure(config):
@@ -96,6 +97,34 @@ def cache_outage(binary, kafka, outage_redis, tmp_path, request):
     world = CacheScenario(name, binary, kafka, Cache(outage_redis.url, name), tmp_path)
     world.server = outage_redis
     yield from _run(world, request)
+
+
+@pytest.fixture
+def search_scenario(binary, kafka, tmp_path, request):
+    """A scenario in the search store that SEARCH_URL names, else in the local stack's."""
+    name = unique_name()
+    yield from _run(SearchScenario(name, binary, kafka, Search(search_url(), name), tmp_path), request)
+
+
+@pytest.fixture(scope="session")
+def outage_search_server(tmp_path_factory):
+    """One for the session; SEARCH_SERVER names another than OpenSearch."""
+    server = OutageSearch(tmp_path_factory.mktemp("outage") / "stack", os.environ.get("SEARCH_SERVER", "opensearch"))
+    yield server
+    server.down()
+
+
+@pytest.fixture
+def search_outage(binary, kafka, outage_search_server, tmp_path, request):
+    """The same in a server of its own; `search_outage.server` stops and kills it."""
+    outage_search_server.start()
+    name = unique_name()
+    world = SearchScenario(name, binary, kafka, Search(outage_search_server.url, name), tmp_path)
+    world.server = outage_search_server
+    try:
+        yield from _run(world, request)
+    finally:
+        outage_search_server.start()
 
 
 def _run(world, request):

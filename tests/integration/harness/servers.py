@@ -69,3 +69,12 @@ def shared_servers() -> Dict[str, str]:
         stack.run("up", *missing)
         found.update({name: value for name, value in stack.environment(*missing).items() if name in names})
     return found
+
+
+def search_url() -> str:
+    """SEARCH_URL, else the local stack's OpenSearch, which is started."""
+    if os.environ.get("SEARCH_URL"):
+        return os.environ["SEARCH_URL"]
+    stack = Stack()
+    stack.run("up", "opensearch")
+    return stack.environment("opensearch")["SEARCH_URL"]

@@ -273,8 +273,10 @@ TEST(ProjectionFile, WithoutBrokersTheFileIsRefused) {
 
 TEST(Examples, AllLoadWithoutAFinding) {
   const std::filesystem::path examples = std::filesystem::path(FOLDLINE_SOURCE_DIR) / "config" / "examples";
-  const Variables variables = {
-      {"KAFKA_BROKERS", "broker:9092"}, {"POSTGRES_URL", "postgres://foldline@localhost/foldline"}, {"REDIS_URL", "redis://localhost"}};
+  const Variables variables = {{"KAFKA_BROKERS", "broker:9092"},
+                               {"POSTGRES_URL", "postgres://foldline@localhost/foldline"},
+                               {"REDIS_URL", "redis://localhost"},
+                               {"SEARCH_URL", "http://localhost:9200"}};
   int projections = 0;
   for (const auto& entry : std::filesystem::directory_iterator(examples)) {
     const std::string path = entry.path().string();

@@ -426,6 +426,26 @@ TEST_F(LaneFaults, OnLostDataEarliestGoesOnAtTheLogsStart) {
   EXPECT_EQ(rows(), (std::vector<std::string>{"'k' s='new' n=1088 m=0 "}));
 }
 
+// G24: rows remember how far they are in the log that is gone; the first events of another log would be taken for known ones.
+TEST_F(LaneFaults, OnLostDataEarliestDoesNotMixLogsInRowsWithWatermarks) {
+  options.on_lost_data = OnLostData::earliest;
+  make_store({.row_watermarks = true});
+  append_some();
+  start();
+  settle();
+  const auto rows_before = rows();
+  broker.recreate(tp);
+  append("x|add|k|1");
+  append_some(60);
+  start();
+  settle();
+  EXPECT_EQ(h->lane->state(), LaneState::stopped);
+  const std::string said = h->lane->status().describe();
+  EXPECT_NE(said.find("rebuild the projection"), std::string::npos) << said;
+  EXPECT_EQ(said.find("--on-lost-data"), std::string::npos) << said;
+  EXPECT_EQ(rows(), rows_before);
+}
+
 TEST_F(LaneFaults, OnLostDataEarliestKeepsTheIdsWhereRetentionOnlyRanAhead) {
   options.on_lost_data = OnLostData::earliest;
   start();

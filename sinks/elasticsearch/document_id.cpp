@@ -1,0 +1,91 @@
+#include <fmt/format.h>
+
+#include "common/json.h"
+#include "common/time.h"
+#include "sinks/elasticsearch/document.h"
+
+namespace foldline::elasticsearch {
+
+std::uint64_t hash_of(std::span<const Watermark> watermarks) {
+  std::uint64_t out = watermarks.size();
+  for (const Watermark& mark : watermarks) {
+    const std::uint64_t one = std::hash<std::string>()(mark.name) ^ (static_cast<std::uint64_t>(mark.next_offset) * 0x9e3779b97f4a7c15U);
+    out += one * 0xff51afd7ed558ccdU;  // the order is the store's own affair
+  }
+  return out;
+}
+
+std::string watermark_name(const TopicPartition& topic_partition) {
+  return topic_partition.topic + "-" + std::to_string(topic_partition.partition);
+}
+
+std::optional<TopicPartition> parse_watermark_name(std::string_view name) {
+  const std::size_t dash = name.rfind('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  const auto number = parse_int64(name.substr(dash + 1));
+  if (!number || *number < 0 || *number > INT32_MAX) return std::nullopt;
+  return TopicPartition{std::string(name.substr(0, dash)), static_cast<std::int32_t>(*number)};
+}
+
+std::string key_text(const Value& part) {
+  switch (part.kind()) {
+    case Kind::text:
+    case Kind::json: return std::string(part.as_text());
+    case Kind::bytes: return base64(part.as_text());
+    case Kind::boolean: return part.as_bool() ? "true" : "false";
+    case Kind::integer:
+    case Kind::interval: return std::to_string(part.as_int());
+    case Kind::decimal: return part.as_decimal().normalized().to_string();
+    case Kind::timestamp: return format_timestamp(part.as_int());
+    case Kind::date: return format_date(part.as_int());
+    case Kind::uuid: return part.as_uuid().to_string();
+    default: return describe(part);
+  }
+}
+
+std::string document_id(std::span<const Value> key) {
+  std::string out;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    if (i > 0) out += ':';
+    const std::string text = key_text(key[i]);
+    if (text.empty()) out += '%';
+    for (const char c : text) {
+      if (c == '%') {
+        out += "%25";
+      } else if (c == ':' && key.size() > 1) {
+        out += "%3A";
+      } else {
+        out += c;
+      }
+    }
+  }
+  return out;
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  const auto digit = [](char c) -> int {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    if (c == '+') return 62;
+    if (c == '/') return 63;
+    return -1;
+  };
+  std::string out;
+  out.reserve(text.size() / 4 * 3);
+  for (std::size_t i = 0; i < text.size(); i += 4) {
+    const bool last = i + 4 == text.size();
+    const int padding = last && text[i + 3] == '=' ? (text[i + 2] == '=' ? 2 : 1) : 0;
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < 4; ++k) {
+      const int value = static_cast<int>(k) >= 4 - padding ? 0 : digit(text[i + k]);
+      if (value < 0) return std::nullopt;
+      bits = bits << 6U | static_cast<std::uint32_t>(value);
+    }
+    for (int k = 0; k < 3 - padding; ++k) out += static_cast<char>(bits >> (16U - 8U * static_cast<unsigned>(k)) & 0xffU);
+  }
+  return out;
+}
+
+}  // namespace foldline::elasticsearch

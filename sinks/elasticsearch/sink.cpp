@@ -1,0 +1,109 @@
+#include "sinks/elasticsearch/sink.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace foldline::elasticsearch {
+
+namespace {
+
+tl::unexpected<Error> refused(const ViewSchema& view, std::string_view field, const Error& error) {
+  return fail(error.code, fmt::format("view {}, field {}: {}", view.name, field, error.message), error.hint);
+}
+
+}  // namespace
+
+std::vector<std::string> StoreShared::indices() const {
+  std::vector<std::string> out = {std::string(kCheckpointIndex), std::string(kIdsIndex)};
+  for (const ViewLayout& layout : layouts) out.push_back(layout.index);
+  return out;
+}
+
+ElasticsearchSink::ElasticsearchSink(std::shared_ptr<const StoreShared> store)
+    : store_(std::move(store)),
+      cluster_(store_->http),
+      partitions_(cluster_, store_->id),
+      rows_(cluster_, store_->layouts, store_->limits, store_->cache_bytes),
+      purge_(cluster_, store_->layouts, store_->id, store_->tombstones) {
+  ++store_->sinks;
+}
+
+Result<std::vector<OpenedPartition>> ElasticsearchSink::open(const OpenRequest& request) {
+  if (request.owner.is_nil()) return fail(ErrorCode::internal, "an owner needs a UUID");
+  const std::size_t cache_bytes = store_->cache_bytes / store_->sinks;
+  rows_.reset(true, cache_bytes);  // G2: also when nothing is assigned
+  if (request.partitions.empty()) return std::vector<OpenedPartition>{};
+  const std::vector<std::string> indices = store_->indices();
+  auto histories = read_histories(cluster_, indices);
+  if (!histories) return fail(histories.error());
+  auto opened = partitions_.take(request, *histories);
+  if (!opened) return opened;
+  rows_.reset(std::any_of(opened->begin(), opened->end(), [](const OpenedPartition& partition) { return partition.found; }), cache_bytes);
+  return opened;
+}
+
+Result<std::vector<OpenedPartition>> ElasticsearchSink::reload(std::span<const TopicPartition> partitions) {
+  if (partitions.empty()) return std::vector<OpenedPartition>{};
+  // A store that came back from a copy is told by its histories, not by checkpoints that happen to look the same.
+  const std::vector<std::string> indices = store_->indices();
+  auto histories = read_histories(cluster_, indices);
+  if (!histories) return fail(histories.error());
+  if (auto ok = compare_histories(partitions_.histories(), *histories); !ok) return fail(ok.error());
+  auto documents = partitions_.read(partitions);
+  if (!documents) return fail(documents.error());
+  std::vector<OpenedPartition> out;
+  for (CheckpointDocument& document : *documents) {
+    OpenedPartition& opened = out.emplace_back();
+    opened.found = document.has_offset;
+    opened.checkpoint = document.checkpoint;
+  }
+  return out;
+}
+
+CommitResult ElasticsearchSink::commit(const CommitBatch& batch) {
+  if (batch.partitions.empty()) {
+    return {CommitStatus::rejected, {ErrorCode::internal, "a batch without partitions can't be fenced", "", false}, {}};
+  }
+  CommitResult out = commit_steps(batch);
+  // Committed: nothing is to be put back any more. Fenced: nothing is ours to put back.
+  if (out.status == CommitStatus::committed || out.status == CommitStatus::fenced) rows_.forget_undo();
+  if (out.status == CommitStatus::committed) purge_.run_when_due(partitions_);
+  return out;
+}
+
+CommitResult ElasticsearchSink::commit_steps(const CommitBatch& batch) {
+  if (auto stopped = partitions_.compare(batch)) return std::move(*stopped);
+  if (partitions_.all_moved(batch)) return {CommitStatus::committed, {}, {}};  // G5: by an attempt whose answer was lost
+  if (auto stopped = partitions_.write_ids(batch)) return std::move(*stopped);
+  if (CommitResult written = rows_.write(batch); written.status != CommitStatus::committed) return written;
+  if (auto stopped = partitions_.move(batch)) return std::move(*stopped);
+  return {CommitStatus::committed, {}, {}};
+}
+
+// G28: against the mapping, before the event reaches a batch. Reads only the schema and the change: safe beside a running commit().
+Result<void> ElasticsearchSink::check(const ViewSchema& view, const Change& change) const {
+  const ViewLayout& layout = store_->layouts[change.view];
+  for (std::size_t i = 0; i < view.key.size(); ++i) {
+    if (change.key[i].is_null() || change.key[i].is_absent()) {
+      return refused(view, view.key[i].name, {ErrorCode::store_rejected, "a key part is null", "", false});
+    }
+    if (auto ok = check_value(change.key[i], view.key[i].type, layout.key[i].mapping_type); !ok) {
+      return refused(view, view.key[i].name, ok.error());
+    }
+  }
+  const std::string id = document_id({change.key, view.key.size()});
+  if (id.size() > kMaxIdBytes) {
+    return fail(ErrorCode::store_rejected, fmt::format("view {}: the key has {} bytes", view.name, id.size()),
+                fmt::format("an _id takes at most {} bytes: use hash() of long texts", kMaxIdBytes));
+  }
+  for (const Assignment& assignment : change.assignments) {
+    const Field& field = view.fields[assignment.field];
+    if (auto ok = check_value(assignment.value, field.type, layout.fields[assignment.field].mapping_type); !ok) {
+      return refused(view, field.name, ok.error());
+    }
+  }
+  return {};
+}
+
+}  // namespace foldline::elasticsearch

@@ -1,0 +1,56 @@
+// The search store: one per worker.
+//
+//   auto store = *ElasticsearchStore::make(options, {"orders-search", 1}, views);
+//   store->prepare();   auto sink = *store->new_sink();
+//
+// A worker's user needs: the cluster privilege to monitor; on its indices and on foldline-checkpoints* and foldline-ids*: to create them,
+// manage their mappings and aliases, read and write documents, and read their stats.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sinks/elasticsearch/sink.h"
+#include "sinks/sink.h"
+
+namespace foldline::elasticsearch {
+
+struct StoreOptions {
+  HttpOptions http;
+  std::string family;  // "opensearch" or "elasticsearch": what the projection file says; a cluster of the other is refused by name
+  BulkLimits limits;
+  TombstoneLimits tombstones;
+  std::size_t cache_bytes = kCacheBytes;
+};
+
+inline constexpr std::size_t kMaxBatchRows = 20'000;
+inline constexpr std::size_t kMaxBatchBytes = 16U << 20U;
+
+class ElasticsearchStore final : public Store {
+ public:
+  // Checks the views; connects to nothing yet.
+  static Result<std::unique_ptr<ElasticsearchStore>> make(const StoreOptions& options, const ProjectionId& id,
+                                                          const std::vector<ViewSchema>& views);
+
+  [[nodiscard]] SinkTraits traits() const override {
+    return {.domains = 1, .row_watermarks = true, .max_batch_rows = kMaxBatchRows, .max_batch_bytes = kMaxBatchBytes};
+  }
+  // Each step is atomic in the cluster and does nothing where it has been done: workers that start at once may all run it.
+  Result<void> prepare() override;
+  Result<std::unique_ptr<Sink>> new_sink() override;
+  // Empty before the first prepare().
+  Result<std::vector<StoredCheckpoint>> checkpoints() override;
+  // One document, made by whoever comes first; the others' create is a conflict, and they read it.
+  Result<std::string> first_topics(const std::string& now) override;
+  Result<void> ping() override;
+
+ private:
+  ElasticsearchStore(std::shared_ptr<const StoreShared> shared, std::string family)
+      : shared_(std::move(shared)), family_(std::move(family)) {}
+
+  std::shared_ptr<const StoreShared> shared_;
+  std::string family_;
+};
+
+}  // namespace foldline::elasticsearch
