@@ -169,7 +169,8 @@ void Lane::Impl::decode(std::size_t index) {
     entry.outcome = *decoded == Decoded::skipped ? Outcome::skipped : Outcome::decoded;
   }
   if (event.replay == nullptr) event.record = &entry.content->record;
-  if (entry.outcome == Outcome::skipped || (event.replay == nullptr && event.id.empty())) return;  // G14: a position can't come twice, so it needs no remembering
+  if (entry.outcome == Outcome::skipped || (event.replay == nullptr && event.id.empty()))
+    return;  // G14: a position can't come twice, so it needs no remembering
   entry.has_id = true;
   entry.id = event_id_hash(event);
   partitions[entry.slot].window.prefetch(entry.id);

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cmd/foldline/dlq.h"
 #include "cmd/foldline/generate.h"
 #include "cmd/foldline/lint.h"
 #include "cmd/foldline/run.h"
@@ -32,6 +33,7 @@ int run_main(int argc, char** argv) {
   add_run(app, exit_code);
   add_lint(app, exit_code);
   add_status(app, exit_code);
+  add_dlq(app, exit_code);
   add_generate(app, exit_code);
   add_version(app, exit_code);
   try {

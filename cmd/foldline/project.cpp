@@ -88,10 +88,11 @@ std::vector<std::unique_ptr<Decoder>> make_decoders(const Projection& projection
     return out;
   };
   auto out = of_sources();
-  out.push_back(codec::make_replay_decoder({.index = static_cast<std::uint32_t>(projection->sources.size()),
-                                            .projection = projection->file.projection,
-                                            .source_of = [projection](const std::string& topic) { return source_of_topic(projection->file, topic); },
-                                            .decoders = of_sources()}));
+  out.push_back(
+      codec::make_replay_decoder({.index = static_cast<std::uint32_t>(projection->sources.size()),
+                                  .projection = projection->file.projection,
+                                  .source_of = [projection](const std::string& topic) { return source_of_topic(projection->file, topic); },
+                                  .decoders = of_sources()}));
   return out;
 }
 

@@ -97,9 +97,9 @@ class ReplayDecoder final : public Decoder {
 }  // namespace
 
 OwnedHeaders replay_headers(const ReplayOrigin& origin) {
-  const std::array<std::string, kReplayHeaders> values = {std::string(origin.letter_id),    std::to_string(origin.retry_count),
-                                                          std::string(origin.topic),        std::to_string(origin.partition),
-                                                          std::to_string(origin.offset),    std::to_string(origin.timestamp_us)};
+  const std::array<std::string, kReplayHeaders> values = {std::string(origin.letter_id), std::to_string(origin.retry_count),
+                                                          std::string(origin.topic),     std::to_string(origin.partition),
+                                                          std::to_string(origin.offset), std::to_string(origin.timestamp_us)};
   OwnedHeaders out;
   for (std::size_t i = 0; i < kReplayHeaders; ++i) out.emplace_back(kNames[i], values[i]);
   return out;

@@ -39,8 +39,8 @@ struct TopicReader::Impl {
 
   Result<Watermarks> bounds(const std::string& topic, std::int32_t partition) const {
     Watermarks out;
-    const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(client, topic.c_str(), partition, &out.low, &out.high,
-                                                                       static_cast<int>(kRequestTimeout.count()));
+    const rd_kafka_resp_err_t error =
+        rd_kafka_query_watermark_offsets(client, topic.c_str(), partition, &out.low, &out.high, static_cast<int>(kRequestTimeout.count()));
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(read_error(topic, partition, rd_kafka_err2str(error)));
     return out;
   }
@@ -117,18 +117,18 @@ TopicReader::~TopicReader() = default;
 
 Result<std::unique_ptr<TopicReader>> TopicReader::create(const ClientOptions& options) {
   const std::string prefetch = std::to_string(kPrefetchKbytes);
-  auto conf = make_conf(options,
-                        {{"enable.partition.eof", "true"},
-                         {"auto.offset.reset", "earliest"},
-                         {"isolation.level", "read_committed"},
-                         {"allow.auto.create.topics", "false"},
-                         {"enable.auto.commit", "false"},
-                         {"queued.max.messages.kbytes", prefetch.c_str()},
-                         {"fetch.wait.max.ms", "50"},
-                         {"fetch.error.backoff.ms", "100"},
-                         {"socket.keepalive.enable", "true"}},
-                        {{"enable.partition.eof", "the end is found with it"},
-                         {"auto.offset.reset", "a tool passes over what retention has taken away"}});
+  auto conf = make_conf(
+      options,
+      {{"enable.partition.eof", "true"},
+       {"auto.offset.reset", "earliest"},
+       {"isolation.level", "read_committed"},
+       {"allow.auto.create.topics", "false"},
+       {"enable.auto.commit", "false"},
+       {"queued.max.messages.kbytes", prefetch.c_str()},
+       {"fetch.wait.max.ms", "50"},
+       {"fetch.error.backoff.ms", "100"},
+       {"socket.keepalive.enable", "true"}},
+      {{"enable.partition.eof", "the end is found with it"}, {"auto.offset.reset", "a tool passes over what retention has taken away"}});
   if (!conf) return fail(conf.error());
   auto impl = std::make_unique<Impl>();
   attach_callbacks(conf->get(), &impl->health);

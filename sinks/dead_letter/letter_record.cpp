@@ -178,8 +178,8 @@ bool read_headers(const Members& members, OriginalEvent& out) {
     auto name = one ? one->text("name") : std::nullopt;
     if (!name) return false;
     auto value = bytes_of(*one, "value");
-    const bool null = value.has_value() || trimmed(one->raw("value").value_or("")) == "null";
-    if (!null || may_be_cut(name, kMaxHeaderBytes) || may_be_cut(value, kMaxHeaderBytes)) return false;
+    const bool known = value.has_value() || trimmed(one->raw("value").value_or("")) == "null";
+    if (!known || may_be_cut(name, kMaxHeaderBytes) || may_be_cut(value, kMaxHeaderBytes)) return false;
     out.headers.emplace_back(std::move(*name), std::move(value));
   }
   return true;
@@ -258,6 +258,7 @@ Result<OriginalEvent> read_original(std::string_view text) {
   const auto members = Members::read(text);
   if (!members) return fail(no_letter("not a JSON object"));
   OriginalEvent out;
+  bool holds_value = true;
   const std::string encoding = members->text("encoding").value_or("");
   const auto raw = members->raw("originalEvent");
   if (!raw) return fail(no_letter("originalEvent is missing"));
@@ -268,10 +269,12 @@ Result<OriginalEvent> read_original(std::string_view text) {
     out.value = encoded ? from_base64(*encoded) : std::nullopt;
     if (!out.value) return fail(no_letter("originalEvent is not base64"));
   } else if (encoding != "null") {
-    return out;  // redacted, pointer
+    holds_value = false;
+    if (encoding == "redacted") out.value = std::string(*raw);
   }
   out.key = bytes_of(*members, "key");
-  out.held = !may_be_cut(out.key, kMaxKeyBytes) && read_headers(*members, out);
+  const bool whole_headers = read_headers(*members, out);
+  out.held = holds_value && whole_headers && !may_be_cut(out.key, kMaxKeyBytes);
   return out;
 }
 

@@ -73,8 +73,8 @@ LetterRecord read_letter_record(const Record& record, std::string_view projectio
 // From a letter's text. An error (code decode): the text is no letter.
 Result<LetterSummary> read_letter(std::string_view text);
 
-// The event's bytes exactly as they were. `held` false: the letter does not hold them (pointer, redacted), or holds key or headers that were
-// cut; they must be read at the event's own position.
+// The event's bytes exactly as they were. `held` false: the letter does not hold them (pointer, redacted), or holds key or headers that
+// were cut; they must be read at the event's own position. `value` of a redacted one is what may be shown.
 struct OriginalEvent {
   bool held = false;
   std::optional<std::string> key;
