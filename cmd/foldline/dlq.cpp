@@ -125,6 +125,7 @@ void add_replay(CLI::App& dlq, int& exit_code) {
   replay->add_flag("--dry-run", arguments->options.dry_run,
                    "project the events in memory: which would pass now, with which changes; writes nothing");
   replay->add_flag("--yes", arguments->options.yes, "don't ask");
+  replay->add_option("--because", arguments->options.because, "a note that is kept with the letters");
   replay->add_flag("--accept-late-order", arguments->options.accept_late,
                    "no warning that the events are applied after later ones of their keys");
   replay->add_flag("--json", arguments->options.json, "with --dry-run: print JSON, a line for each letter");

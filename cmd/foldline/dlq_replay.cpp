@@ -120,7 +120,8 @@ class ReplayWriter {
   std::size_t replayed_ = 0;
 };
 
-int replay_all(ReplayWriter& replay, const Projection& projection, std::span<const LetterHead> heads, std::ostream& out, std::ostream& err) {
+int replay_all(ReplayWriter& replay, const Projection& projection, std::span<const LetterHead> heads, std::ostream& out,
+               std::ostream& err) {
   const std::string topic = replay_topic(projection->file);
   const std::size_t chunk = chunk_size(projection->file.id_window);
   const bool terminal = isatty(STDERR_FILENO) != 0;
@@ -181,6 +182,10 @@ int dry_run_all(DeadLetters& letters, const Projection& projection, std::span<co
 }  // namespace
 
 int replay_letters(const DlqOptions& options, std::istream& in, std::ostream& out, std::ostream& err) {
+  if (options.because.size() > kMaxBecauseBytes) {
+    complain(err, {ErrorCode::config, fmt::format("--because takes at most {} bytes", kMaxBecauseBytes), "", false});
+    return 2;
+  }
   if (options.json && !options.dry_run) {
     complain(err, {ErrorCode::config, "--json goes with --dry-run", "", false});
     return 2;
