@@ -1,5 +1,9 @@
 #include "cmd/foldline/dlq_json.h"
 
+#include "common/codec/json_text.h"
+#include "common/json.h"
+#include "config/mask.h"
+
 namespace foldline {
 
 namespace {
@@ -12,6 +16,11 @@ std::size_t skip_blanks(std::string_view text, std::size_t at) {
 }
 
 }  // namespace
+
+std::string readable(std::string_view bytes) {
+  if (codec::is_utf8(bytes) && config::printable(bytes) == bytes) return std::string(bytes);
+  return "base64:" + base64(bytes);
+}
 
 std::string indented_json(std::string_view text, std::string_view margin) {
   std::string out(margin);

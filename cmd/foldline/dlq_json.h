@@ -11,4 +11,7 @@ namespace foldline {
 // Trusts that the text is well formed; each line starts with `margin`.
 std::string indented_json(std::string_view text, std::string_view margin);
 
+// Bytes on a terminal and in JSON: text as it is when it is UTF-8 without control characters, else "base64:…".
+std::string readable(std::string_view bytes);
+
 }  // namespace foldline

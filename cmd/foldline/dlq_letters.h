@@ -25,14 +25,14 @@
 namespace foldline {
 
 struct LetterFilter {
-  std::string reason;  // patterns with *; empty: any
-  std::string type;
-  std::string stage;
-  std::optional<std::string> key;
-  std::optional<std::int64_t> since_us;  // failed at or after
-  std::optional<std::int64_t> until_us;  // failed before
-  std::vector<std::string> ids;          // empty: any
-  bool all = false;                      // also those replayed or discarded
+  std::string reason{};  // patterns with *; empty: any
+  std::string type{};
+  std::string stage{};
+  std::optional<std::string> key{};
+  std::optional<std::int64_t> since_us{};  // failed at or after
+  std::optional<std::int64_t> until_us{};  // failed before
+  std::vector<std::string> ids{};          // empty: any
+  bool all = false;                        // also those replayed or discarded
 
   [[nodiscard]] bool fits(const LetterIndex& index, const LetterHead& head) const;
 };

@@ -16,8 +16,6 @@ struct Shown {
   std::string sentence;
 };
 
-bool is_text(const std::string& bytes) { return config::printable(bytes) == bytes; }
-
 // `redactor`: as the file says now; a letter may be older than its `redact`.
 Shown shown_event(const OriginalEvent& event, const std::string& encoding, const Redactor& redactor) {
   if (encoding == "pointer")
@@ -30,7 +28,7 @@ Shown shown_event(const OriginalEvent& event, const std::string& encoding, const
     return redacted ? Shown{*redacted, ""} : Shown{"", "hidden, because its source has redacted paths"};
   }
   if (encoding == "json") return {*event.value, ""};
-  return {"", is_text(*event.value) ? "no JSON: " + *event.value : "no text; in base64: " + base64(*event.value)};
+  return {"", "no JSON: " + readable(*event.value)};
 }
 
 std::string described(const LetterHistory& entry) {
@@ -55,15 +53,11 @@ void print_letter(const LetterSummary& letter, LetterState state, const Original
   print_line(out, "position",
              fmt::format("topic {}, partition {}, offset {}, of {}", letter.topic_partition.topic, letter.topic_partition.partition,
                          letter.offset, format_timestamp(letter.timestamp_us)));
-  if (!letter.key) {
-    print_line(out, "key", "null");
-  } else {
-    print_line(out, "key", is_text(*letter.key) ? *letter.key : "no text; in base64: " + base64(*letter.key));
-  }
+  print_line(out, "key", letter.key ? readable(*letter.key) : "null");
   print_line(out, "type", letter.event_type);
   print_line(out, "event ID", letter.event_id);
   print_line(out, "correlation", letter.correlation_id);
-  for (const auto& [name, value] : event.headers) print_line(out, "header", name + ": " + value.value_or("null"));
+  for (const auto& [name, value] : event.headers) print_line(out, "header", readable(name) + ": " + (value ? readable(*value) : "null"));
   print_line(out, "failed at", format_timestamp(letter.failed_at_us));
   print_line(out, "stage", letter.stage);
   print_line(out, "reason", letter.reason);
@@ -101,6 +95,12 @@ std::string letter_as_json(const LetterSummary& letter, LetterState state, const
   add_text(out, "eventType", letter.event_type);
   add_text(out, "eventId", letter.event_id);
   add_text(out, "correlationId", letter.correlation_id);
+  out += ",\"key\":";
+  if (letter.key) {
+    append_json_string(out, readable(*letter.key));
+  } else {
+    out += "null";
+  }
   add_text(out, "encoding", letter.encoding);
   out += ",\"originalEvent\":";
   if (shown.json.empty()) {

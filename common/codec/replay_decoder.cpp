@@ -41,6 +41,7 @@ class ReplayDecoder final : public Decoder {
     }
     auto decoded = options_.decoders[static_cast<std::size_t>(source)]->decode(*rebuilt->record, arena, event);
     rebuilt->give_to(event);
+    event.source = static_cast<std::uint32_t>(source);
     return decoded;
   }
 

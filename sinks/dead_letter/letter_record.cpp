@@ -136,6 +136,13 @@ std::optional<std::string> bytes_of(const Members& members, const std::string& n
   return encoded ? from_base64(*encoded) : std::nullopt;
 }
 
+// Text, or base64:… of bytes that are none.
+std::string attribute_of(const Members& members, const std::string& name) {
+  if (auto text = members.text(name)) return std::move(*text);
+  const auto encoded = members.text(name + "Base64");
+  return encoded ? "base64:" + *encoded : std::string();
+}
+
 Error no_letter(std::string why) { return {ErrorCode::decode, "no letter: " + std::move(why), "", false}; }
 
 std::optional<std::string_view> header_of(const Record& record, std::string_view name) {
@@ -224,9 +231,9 @@ Result<LetterSummary> read_letter(std::string_view text) {
   out.error = members->text("error").value_or("");
   out.encoding = members->text("encoding").value_or("");
   out.key = bytes_of(*members, "key");
-  out.event_id = bytes_of(*members, "eventId").value_or("");
-  out.event_type = bytes_of(*members, "eventType").value_or("");
-  out.correlation_id = bytes_of(*members, "correlationId").value_or("");
+  out.event_id = attribute_of(*members, "eventId");
+  out.event_type = attribute_of(*members, "eventType");
+  out.correlation_id = attribute_of(*members, "correlationId");
   return out;
 }
 
