@@ -19,7 +19,7 @@ namespace foldline {
 class Arena {
  public:
   static constexpr std::size_t kChunkBytes = 256 * 1024;
-  static constexpr std::size_t kKeepBytes = 16 * 1024 * 1024;
+  static constexpr std::size_t kKeepBytes = 32 * 1024 * 1024;
 
   Arena() = default;
   Arena(const Arena&) = delete;

@@ -12,6 +12,7 @@ std::string_view to_string(ErrorCode code) {
     case ErrorCode::store_rejected: return "store_rejected";
     case ErrorCode::store_unavailable: return "store_unavailable";
     case ErrorCode::fenced: return "fenced";
+    case ErrorCode::superseded: return "superseded";
     case ErrorCode::log_unavailable: return "log_unavailable";
     case ErrorCode::log_lost: return "log_lost";
     case ErrorCode::dead_letter: return "dead_letter";

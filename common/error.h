@@ -23,6 +23,7 @@ enum class ErrorCode {
   store_rejected,     // the store can never take these rows (poison, G19)
   store_unavailable,  // the store is away, slow, read-only or full: wait and try again
   fenced,             // another worker owns the checkpoint (G1)
+  superseded,         // another generation of the projection is live now
   log_unavailable,    // Kafka is away
   log_lost,           // the log that the checkpoint stood on is gone or another one (G6)
   dead_letter,        // a letter could not be written

@@ -58,6 +58,7 @@ enum AttributeSlot : std::uint32_t {
 struct Replay {
   std::string_view identity;     // letter ID and retry count: what the processed IDs remember in place of the event's own ID (G14)
   std::int32_t retry_count = 0;  // of that letter
+  std::int64_t generation = 1;   // in which it failed: another one has folded its event by itself, or made a letter of its own
 };
 
 // Lives in its batch's arena. `slots` is what expressions read: attributes first, then one slot a path of the source's PathSet;

@@ -1,5 +1,7 @@
 #include "engine/kafka_log.h"
 
+#include <utility>
+
 namespace foldline {
 
 // Maps (topic, partition) to the lane's slots and leaves out what has not been started.
@@ -52,6 +54,7 @@ void KafkaLog::reset(std::vector<TopicPartition> partitions) {
   queue_->discard_fetched();
   started_at_.assign(partitions.size(), -1);
   group_offsets_.assign(partitions.size(), -1);
+  asked_bounds_.assign(partitions.size(), std::nullopt);
   partitions_ = std::move(partitions);
 }
 
@@ -80,9 +83,28 @@ Result<TopicPartition> KafkaLog::partition_of(std::uint32_t slot) {
   return partitions_[slot];
 }
 
+void KafkaLog::ask_all_bounds() {
+  std::vector<TopicPartition> asked;
+  {
+    const std::lock_guard lock(mutex_);
+    asked = partitions_;
+    asked_bounds_.assign(asked.size(), std::nullopt);
+  }
+  const auto found = queue_->watermarks(asked, kRequestTimeout);
+  const std::lock_guard lock(mutex_);
+  if (!found || asked != partitions_) return;  // bounds() asks again, one by one
+  for (std::size_t slot = 0; slot < found->size(); ++slot) {
+    if ((*found)[slot]) asked_bounds_[slot] = LogBounds{(*found)[slot]->low, (*found)[slot]->high};
+  }
+}
+
 Result<LogBounds> KafkaLog::bounds(std::uint32_t slot) {
   auto partition = partition_of(slot);
   if (!partition) return fail(partition.error());
+  {
+    const std::lock_guard lock(mutex_);
+    if (slot < asked_bounds_.size() && asked_bounds_[slot]) return *std::exchange(asked_bounds_[slot], std::nullopt);
+  }
   auto marks = queue_->watermarks(*partition, kRequestTimeout);
   if (!marks) return fail(marks.error());
   return LogBounds{marks->low, marks->high};

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "common/kafka/consumer.h"
@@ -29,6 +30,7 @@ class KafkaLog final : public LogReader {
   void poll(std::size_t max_records, LogVisitor& visitor) override;
   Result<void> start(std::uint32_t slot, std::int64_t offset) override;
   Result<LogBounds> bounds(std::uint32_t slot) override;
+  void ask_all_bounds() override;
   Result<std::int64_t> offset_for_time(std::uint32_t slot, std::int64_t timestamp_us) override;
   void stop(std::uint32_t slot) override;
   std::int64_t known_end(std::uint32_t slot) override;
@@ -47,8 +49,9 @@ class KafkaLog final : public LogReader {
   std::unique_ptr<kafka::PartitionQueue> queue_;
   std::mutex mutex_;  // over everything below
   std::vector<TopicPartition> partitions_;
-  std::vector<std::int64_t> started_at_;     // -1: not started
-  std::vector<std::int64_t> group_offsets_;  // to be committed to the group; -1: nothing new
+  std::vector<std::int64_t> started_at_;                // -1: not started
+  std::vector<std::optional<LogBounds>> asked_bounds_;  // by ask_all_bounds(), until bounds() takes them
+  std::vector<std::int64_t> group_offsets_;             // to be committed to the group; -1: nothing new
   std::chrono::steady_clock::time_point group_commit_at_{};
   std::atomic<std::uint64_t> unstarted_{0};
 };

@@ -180,6 +180,7 @@ void Lane::Impl::drop_everything() {
   if (carry) give_back(std::move(carry));
   building.reset();
   carry.reset();
+  primer.reset();
   sealed.reset();
   unstarted.clear();
   lost.clear();

@@ -52,15 +52,17 @@ enum class OnLostData {
 
 struct LaneOptions {
   std::size_t max_batch_records = 20'000;
-  std::size_t max_batch_bytes = 8 * 1024 * 1024;    // of the batch's arena: records, decoded events, folded rows
+  std::size_t max_batch_bytes = 24 * 1024 * 1024;   // of the batch's arena: records, decoded events, folded rows
   std::size_t max_poll_records = 2'000;             // taken in one step
   std::size_t max_record_bytes = 16 * 1024 * 1024;  // key + value + headers; a larger record becomes a letter
   std::int64_t id_window = 250'000;                 // W of G14; 0: no processed IDs
   config::LetterPolicy letter_policy = config::LetterPolicy::skip;
   double stop_above = 0.5;        // G19: share of the last 1,000 events that may become letters; 1: never
   std::vector<StartAt> start_at;  // per source; missing: earliest
+  std::vector<bool> has_ids;      // per source: its events may name an ID of their own; missing: true
   OnLostData on_lost_data = OnLostData::stop;
-  std::vector<bool> redacted;  // per source; true: the store's own words about an event may quote hidden values, so nobody sees them
+  std::int64_t generation = 1;  // of the store's; letters name it, and replays of another one's letters are passed over
+  std::vector<bool> redacted;   // per source; true: the store's own words about an event may quote hidden values, so nobody sees them
   Duration recheck_interval = std::chrono::seconds(10);     // G3
   Duration idle_commit_interval = std::chrono::seconds(1);  // at most so often a commit that only moves checkpoints at the log's end
   Duration retry_backoff_min = std::chrono::milliseconds(100);
@@ -87,9 +89,10 @@ struct LaneDependencies {
 // A partition's index in the assignment is its slot: the LogReader must know it by the same number.
 struct AssignedPartition {
   TopicPartition topic_partition;
-  std::uint32_t source = 0;  // index of the projection's source that reads this topic
-  bool added_later = false;  // the generation is known and already has checkpoints for this topic: if this partition has none, it was
-                             // added later and starts at the log's start, not at start_at (G6)
+  std::uint32_t source = 0;        // index of the projection's source that reads this topic
+  bool added_later = false;        // the generation is known and already has checkpoints for this topic: if this partition has none, it was
+                                   // added later and starts at the log's start, not at start_at (G6)
+  std::int64_t start_offset = -1;  // of a partition without a checkpoint: start here whatever start_at says; -1: as start_at says
 };
 
 enum class LaneState {

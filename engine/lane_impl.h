@@ -55,8 +55,9 @@ struct OpenedSlot {
   IdWindow window;
   std::vector<std::int64_t> domain_next_offsets;
   std::set<std::int64_t> store_letters;
-  std::int64_t next_offset = 0;  // records below are not folded
-  bool verify_anchor = false;    // the log was started at the anchor
+  std::int64_t next_offset = 0;   // records below are not folded
+  std::int64_t prime_until = -1;  // records below are read for their IDs only (G15)
+  bool verify_anchor = false;     // the log was started at the anchor
   std::int64_t end_offset = -1;
   std::optional<Error> lost;  // the partition can't be opened (G6)
 };
@@ -78,6 +79,7 @@ struct OpenJob final : LaneJob {
   Result<void> open_known(std::uint32_t slot, const LogBounds& bounds, OpenedPartition& found, OpenedSlot& out, std::int64_t& start);
   Result<std::int64_t> first_offset(LogReader& log, std::uint32_t slot, const LogBounds& bounds) const;
   Result<void> load_ids(const OpenedPartition& found, OpenedSlot& out) const;
+  void plan_priming(std::uint32_t slot, const LogBounds& bounds, const OpenedPartition& found, OpenedSlot& out, std::int64_t& start) const;
 };
 
 // Owned checkpoints re-read (G3): alone, or before a retry.
@@ -116,6 +118,7 @@ struct Partition {
   bool restart = false;           // open it at the log's start
   StoredPosition stored;          // as of the last commit
   std::int64_t next_offset = 0;   // to be taken next; records below are not folded
+  std::int64_t prime_until = -1;  // records below only tell their IDs (G15)
   std::int64_t seen_offset = -1;  // of the last record delivered since the start: offsets only rise
   std::int64_t end_offset = -1;
   std::int64_t max_event_time_us = INT64_MIN;  // of all that was folded so far (G12)
@@ -210,6 +213,7 @@ struct Lane::Impl final : LogVisitor {
   void on_end(std::uint32_t slot, std::int64_t offset) override;
   void on_error(std::uint32_t slot, const Error& error) override;
   bool verify_anchor(Partition& partition, const Record& record);
+  void prime(Partition& partition, const Record& record);
   [[nodiscard]] bool has_room() const;
   bool read();
   void process();
@@ -255,7 +259,8 @@ struct Lane::Impl final : LogVisitor {
   Uuid owner;
 
   std::shared_ptr<Batch> building;
-  std::shared_ptr<Batch> carry;  // takes the records behind a cut; becomes `building` when that is sealed
+  std::shared_ptr<Batch> carry;   // takes the records behind a cut; becomes `building` when that is sealed
+  std::shared_ptr<Batch> primer;  // where records are decoded for their IDs only
   std::optional<Sealed> sealed;
   std::vector<std::shared_ptr<Batch>> free_batches;
   Lateness lateness;

@@ -49,6 +49,7 @@ void OpenJob::run(Sink& sink, LogReader& log) {
     return;
   }
   opened.resize(slots.size());
+  log.ask_all_bounds();  // after the checkpoints were read: an end from before could lie below a checkpoint that another worker still moved
   for (std::size_t i = 0; i < slots.size(); ++i) {
     if (cancelled.load(std::memory_order_relaxed)) return;
     if (auto r = open_slot(log, slots[i], (*found)[i], opened[i]); !r) {
@@ -77,7 +78,21 @@ Result<void> OpenJob::open_slot(LogReader& log, std::uint32_t slot, OpenedPartit
     out.stored.missing = true;
     out.stored.checkpoint.next_offset = *first;
   }
+  plan_priming(slot, *bounds, found, out, start);
   return log.start(slot, start);
+}
+
+// G15: what the window reaches back to and no chunk holds is read from the log once more, for the IDs alone: a projection that starts in
+// the middle must take for a duplicate what would have been one had it started at the beginning (G14).
+void OpenJob::plan_priming(std::uint32_t slot, const LogBounds& bounds, const OpenedPartition& found, OpenedSlot& out,
+                           std::int64_t& start) const {
+  const std::uint32_t source = (*assignment)[slot].source;
+  if (options.id_window <= 0 || (source < options.has_ids.size() && !options.has_ids[source])) return;
+  const std::int64_t reach = std::max(bounds.low, out.next_offset - options.id_window);
+  const std::int64_t known = found.ids.empty() ? out.next_offset : std::min(found.ids.front().first_offset, out.next_offset);
+  if (reach >= known) return;
+  out.prime_until = known;
+  start = std::min(start, reach);
 }
 
 Result<void> OpenJob::open_known(std::uint32_t slot, const LogBounds& bounds, OpenedPartition& found, OpenedSlot& out,
@@ -117,6 +132,13 @@ Result<void> OpenJob::open_known(std::uint32_t slot, const LogBounds& bounds, Op
 
 Result<std::int64_t> OpenJob::first_offset(LogReader& log, std::uint32_t slot, const LogBounds& bounds) const {
   const AssignedPartition& partition = (*assignment)[slot];
+  if (partition.start_offset >= 0) {
+    if (partition.start_offset >= bounds.low && partition.start_offset <= bounds.high) return partition.start_offset;
+    return fail(ErrorCode::log_lost,
+                fmt::format("{}: can't start at offset {}: the log holds {} to {}", partition.topic_partition.to_string(),
+                            partition.start_offset, bounds.low, bounds.high),
+                "choose an offset that the log holds");
+  }
   if (partition.added_later || partition.source >= options.start_at.size()) return bounds.low;
   const StartAt& start_at = options.start_at[partition.source];
   switch (start_at.kind) {
@@ -146,7 +168,8 @@ Result<void> OpenJob::load_ids(const OpenedPartition& found, OpenedSlot& out) co
 
 void Lane::Impl::finish_opening(OpenJob& open, Instant now) {
   if (open.error) {
-    if (open.error->code == ErrorCode::internal && !open.error->retryable) {
+    const bool final = open.error->code == ErrorCode::internal || open.error->code == ErrorCode::superseded;
+    if (final && !open.error->retryable) {
       stop_lane(std::move(*open.error));
     } else {
       wait_for(open.error_is_the_stores ? Wait::store : Wait::log, std::move(*open.error), now);
@@ -178,6 +201,7 @@ void Lane::Impl::take_opened(OpenJob& open) {
     if (std::ranges::all_of(watermarks, [&](std::int64_t w) { return w <= opened.next_offset; })) watermarks.clear();
     partition.store_letters = std::move(opened.store_letters);
     partition.next_offset = opened.next_offset;
+    partition.prime_until = opened.prime_until;
     partition.seen_offset = -1;
     partition.end_offset = opened.end_offset;
     partition.max_event_time_us = opened.stored.checkpoint.max_event_time_us;

@@ -58,11 +58,28 @@ bool Lane::Impl::on_record(const Record& record) {
     return true;
   }
   partition.seen_offset = record.offset;
+  if (record.offset < partition.prime_until) prime(partition, record);
+  const bool before_anchor = record.offset < partition.stored.checkpoint.anchor_offset && record.offset < partition.next_offset;
+  if (before_anchor) return true;
   if (partition.state == Partition::State::verifying && !verify_anchor(partition, record)) return true;
   if (record.offset < partition.next_offset) return true;  // the anchor, which is applied already
   building->stage(record, options.max_record_bytes);
   partition.next_offset = record.offset + 1;
   return building->entries().size() < options.max_batch_records && building->arena().size_bytes() < options.max_batch_bytes;
+}
+
+// Decoded apart from any batch, which is given up again every so often.
+void Lane::Impl::prime(Partition& partition, const Record& record) {
+  constexpr std::size_t kPrimedTogether = 1'000;
+  if (!primer) primer = take_batch();
+  if (primer->entries().size() >= kPrimedTogether) primer->begin(assignment);
+  primer->stage(record, options.max_record_bytes);
+  BatchRecord& content = *primer->entries().back().content;
+  if (primer->entries().back().too_large) return;
+  const auto decoded = deps.decoders[content.event.source]->decode(content.record, primer->arena(), content.event);
+  deps.stats.primed.fetch_add(1, std::memory_order_relaxed);
+  if ((decoded && *decoded == Decoded::skipped) || (content.event.replay == nullptr && content.event.id.empty())) return;
+  partition.window.record(event_id_hash(content.event), record.offset);
 }
 
 // G6: the first record from the anchor's offset on tells whether this is the log that was read.
@@ -169,6 +186,8 @@ void Lane::Impl::decode(std::size_t index) {
     entry.outcome = *decoded == Decoded::skipped ? Outcome::skipped : Outcome::decoded;
   }
   if (event.replay == nullptr) event.record = &entry.content->record;
+  // This generation has folded the event in its own place, or made a letter of it there.
+  if (event.replay != nullptr && event.replay->generation != options.generation) entry.outcome = Outcome::skipped;
   if (entry.outcome == Outcome::skipped || (event.replay == nullptr && event.id.empty()))
     return;  // G14: a position can't come twice, so it needs no remembering
   entry.has_id = true;

@@ -40,6 +40,9 @@ class LogReader {
   // From now on slot's records come from `offset` on, in offset order. May block up to a few seconds.
   virtual Result<void> start(std::uint32_t slot, std::int64_t offset) = 0;
   virtual Result<LogBounds> bounds(std::uint32_t slot) = 0;
+  // bounds() will be asked for all slots, once each: a log whose answers take their time may ask for all of them at once. What comes out
+  // of it is at least as young as this call. Best effort: bounds() tells what went wrong.
+  virtual void ask_all_bounds() {}
   // The first offset whose record's timestamp is at or after `timestamp_us` (ListOffsets); the end when there is none.
   virtual Result<std::int64_t> offset_for_time(std::uint32_t slot, std::int64_t timestamp_us) = 0;
   // The lane takes no more of this slot's records until the next start(): they need not be fetched. Best effort, never blocks.

@@ -56,6 +56,7 @@ struct LaneStats {
   Counter letters_project{0};
   Counter letters_store{0};
   Counter letters_rejected{0};      // of letters_project: a clause's own `reject` (does not count for the breaker, G19)
+  Counter primed{0};                // records read for their IDs only (G15)
   Counter missing_ids{0};           // events without an ID: their position stands in (G14)
   Counter records_out_of_order{0};  // dropped: an offset that did not rise, a bug of the client (G6)
 

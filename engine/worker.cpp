@@ -27,6 +27,24 @@ void sleep_unless(const std::atomic<bool>& stop, std::chrono::milliseconds durat
 
 }  // namespace
 
+Result<std::unique_ptr<LaneRunner>> new_lane(const std::string& name, const LaneOptions& options, const WorkerParts& parts, Store& store,
+                                             kafka::Consumer& consumer) {
+  auto sink = store.new_sink();
+  if (!sink) return fail(sink.error());
+  auto letters = parts.new_letters();
+  if (!letters) return fail(letters.error());
+  LaneOptions of_generation = options;
+  of_generation.generation = store.generation();
+  return std::make_unique<LaneRunner>(name, of_generation,
+                                      LaneParts{.log = std::make_unique<KafkaLog>(consumer.new_queue()),
+                                                .sink = std::move(*sink),
+                                                .traits = store.traits(),
+                                                .letters = std::move(*letters),
+                                                .decoders = parts.new_decoders(),
+                                                .projector = parts.new_projector(),
+                                                .views = parts.views});
+}
+
 Worker::Worker(WorkerOptions options, WorkerParts parts) : options_(std::move(options)), parts_(std::move(parts)) {}
 
 Worker::~Worker() {
@@ -101,18 +119,9 @@ Result<void> Worker::start_lanes() {
   consumer_ = std::move(*consumer);
   std::vector<std::unique_ptr<LaneRunner>> lanes;
   for (std::size_t i = 0; i < options_.lanes; ++i) {
-    auto sink = store_->new_sink();
-    if (!sink) return fail(sink.error());
-    auto letters = parts_.new_letters();
-    if (!letters) return fail(letters.error());
-    lanes.push_back(std::make_unique<LaneRunner>("lane-" + std::to_string(i), options_.lane,
-                                                 LaneParts{.log = std::make_unique<KafkaLog>(consumer_->new_queue()),
-                                                           .sink = std::move(*sink),
-                                                           .traits = store_->traits(),
-                                                           .letters = std::move(*letters),
-                                                           .decoders = parts_.new_decoders(),
-                                                           .projector = parts_.new_projector(),
-                                                           .views = parts_.views}));
+    auto lane = new_lane("lane-" + std::to_string(i), options_.lane, parts_, *store_, *consumer_);
+    if (!lane) return fail(lane.error());
+    lanes.push_back(std::move(*lane));
   }
   const std::lock_guard lock(mutex_);
   lanes_ = std::move(lanes);
@@ -133,6 +142,7 @@ Result<void> Worker::run(const std::atomic<bool>& stop) {
   while (!stop) {
     consumer_->poll(kGroupPoll);
     if (any_lane_fenced()) rejoin_after_fence(stop);
+    if (auto over = superseded()) return fail(std::move(*over));
     check_topics();
   }
   spdlog::info("{}: stopping: committing what is folded", options_.projection);
@@ -191,6 +201,15 @@ bool Worker::any_lane_fenced() const {
     if (lane->status().state == LaneState::fenced) return true;
   }
   return false;
+}
+
+// Another generation went live: its tables are no longer ours to write.
+std::optional<Error> Worker::superseded() const {
+  for (const auto& lane : lanes_) {
+    const LaneStatus status = lane->status();
+    if (status.state == LaneState::stopped && status.error.code == ErrorCode::superseded) return status.error;
+  }
+  return std::nullopt;
 }
 
 // G1: a fenced worker opens its partitions again only on a new assignment, after a jittered pause; so a thawed zombie can't take

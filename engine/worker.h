@@ -46,6 +46,10 @@ struct WorkerParts {
   const std::vector<ViewSchema>* views = nullptr;
 };
 
+// One lane with all that belongs to it; on a thread of its own from here on.
+Result<std::unique_ptr<LaneRunner>> new_lane(const std::string& name, const LaneOptions& options, const WorkerParts& parts, Store& store,
+                                             kafka::Consumer& consumer);
+
 struct Readiness {
   bool ready = false;
   std::vector<std::string> reasons;  // why not; also what is worth knowing while ready
@@ -77,6 +81,7 @@ class Worker final : private kafka::RebalanceListener {
   void check_topics();
   void drain_lanes(std::chrono::milliseconds timeout);
   [[nodiscard]] bool any_lane_fenced() const;
+  [[nodiscard]] std::optional<Error> superseded() const;
   void set_phase(std::string phase);
 
   WorkerOptions options_;

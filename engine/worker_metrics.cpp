@@ -47,6 +47,7 @@ void MetricsPage::add_lane(std::size_t lane, const LaneStats& stats, const LaneS
   counter(events, events_help, stats.skipped, {{"outcome", "skipped"}});
   counter("foldline_events_ignored_total", "Folded events that no view handles", stats.ignored);
   counter("foldline_late_changes_total", "Changes of rows that had expired already, not applied", stats.late_changes);
+  counter("foldline_primed_records_total", "Records before the start that were read for their event IDs only", stats.primed);
   const std::string letters = "foldline_letters_total";
   const std::string letters_help = "Dead letters by stage";
   counter(letters, letters_help, stats.letters_decode, {{"stage", "decode"}});

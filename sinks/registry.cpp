@@ -17,6 +17,7 @@ Opened open_postgres(const config::StoreSpec& spec, const StoreContext& context)
   postgres::StoreOptions options;
   options.url = spec.url;
   if (!spec.schema.empty()) options.schema = spec.schema;
+  options.building = context.building;
   auto store = postgres::PostgresStore::make(options, context.id, context.views);
   if (!store) return fail(store.error());
   return std::move(*store);

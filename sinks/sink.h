@@ -42,7 +42,21 @@ inline constexpr std::size_t kMaxFirstTopicsBytes = 1024 * 1024;
 // Which build of which projection a worker keeps.
 struct ProjectionId {
   std::string projection;
-  std::int64_t generation = 1;
+  std::int64_t generation = 1;  // 0: the live one, as the store finds it at prepare()
+};
+
+// A generation is one complete build of a projection's views. One is live: its views have the names that readers know. One may be in the
+// making beside it; those that were live before are kept until somebody drops them.
+enum class GenerationState : std::uint8_t {
+  building,
+  live,
+  retired,
+};
+std::string_view to_string(GenerationState state);
+
+struct Generation {
+  std::int64_t number = 0;
+  GenerationState state = GenerationState::live;
 };
 
 // G1. Stored with the data, per (projection, generation, topic, partition).
@@ -226,6 +240,17 @@ class Store {
   // G6: which topics, with how many partitions, there were when this generation began. Keeps `now` if nothing is kept yet, atomically;
   // answers what is kept. The text is the engine's; at most kMaxFirstTopicsBytes.
   virtual Result<std::string> first_topics(const std::string& now) = 0;
+
+  // The generation that prepare() has bound this store to.
+  [[nodiscard]] virtual std::int64_t generation() const { return 1; }
+  // Generations, for `rebuild`. A store that can't build one beside the live one says so: the default.
+  virtual Result<std::vector<Generation>> generations();
+  // Of a store that was opened to build: its generation takes the live one's place, all views at once; the live one is retired and its
+  // owner fenced. A crash leaves it live or not, never a part. Waits for commits under way; retryable when readers hold it up.
+  virtual Result<void> go_live();
+  // Drops a generation that is not live, with its checkpoints. A crash leaves it droppable. Idempotent.
+  virtual Result<void> drop_generation(std::int64_t number);
+
   // Does the store answer? For /readyz while no batch flows. Bounded by the store's connect time-out.
   virtual Result<void> ping() = 0;
 };

@@ -4,8 +4,12 @@ processed IDs. Measures one worker that finds a full topic:
     catch-up     events a second from the process's start to the last checkpoint, and from the first commit on
     first commit seconds from the process's start to the first checkpoint
     CPU, memory  of the worker: CPU seconds a million events, peak resident memory, and CPU while idle
+    limit        events a second when the same folded rows are replayed by a bare program (bench/projection_limit.cpp): COPY to temporary
+                 tables and INSERT ... ON CONFLICT, no Kafka, no checkpoint, no processed IDs; in batches of 10,000 records, and in
+                 batches of the worker's own size
 
-Every run has a database of its own, and its result is checked against the generator's totals: a fast wrong answer is no answer.
+Each run of a worker is followed by its limit, so that a noisy machine hits both alike. Every run has a database of its own, and its
+result is checked against the generator's totals: a fast wrong answer is no answer.
 """
 
 import argparse
@@ -32,7 +36,11 @@ from harness.worker import Worker, run_once  # noqa: E402
 
 EXAMPLE = ROOT / "config" / "examples" / "orders-analytics.yaml"
 CATCH_UP_TIMEOUT_S = 300
-POLL_INTERVAL_S = 0.01
+POLL_INTERVAL_S = 0.01  # until the first commit; afterwards a question a time takes its share of a core
+CATCH_UP_POLL_INTERVAL_S = 0.05
+LIMIT_BATCH_RECORDS = 10_000
+# What the product promises: goals, each beside its figure in the table.
+GOALS = {"start_to_first_commit_s": "< 1", "of_limit": ">= 0.6", "peak_rss_mb": "< 256", "idle_cpu_percent": "< 1"}
 
 
 def cpu_seconds(pid):
@@ -120,9 +128,11 @@ def run(binary, kafka, postgres_url, topic, totals, options, directory, guarded)
                 break
             if now - start > CATCH_UP_TIMEOUT_S or not worker.running:
                 raise SystemExit(f"{position} of {options.events} records after {now - start:.0f} s\n{worker.log_tail()}")
-            time.sleep(POLL_INTERVAL_S)
+            time.sleep(POLL_INTERVAL_S if first is None else CATCH_UP_POLL_INTERVAL_S)
         cpu = cpu_seconds(worker.pid)
+        commits = worker.metrics().sum("foldline_commits_total")
         out = {
+            "records_per_commit": round(options.events / max(commits, 1)),
             "events_per_s": options.events / (now - start),
             "events_per_s_after_first_commit": (options.events - first_position) / max(now - first, 1e-9),
             "start_to_first_commit_s": first - start,
@@ -142,6 +152,37 @@ def run(binary, kafka, postgres_url, topic, totals, options, directory, guarded)
         worker.kill()
         progress.close()
         database.drop()
+
+
+def limit(binary, kafka, postgres_url, topic, totals, directory, guarded, batch_records):
+    """Events a second of a bare replay. None where the program is not built."""
+    program = pathlib.Path(binary).parent / "bench" / "projection_limit"
+    if not program.exists():
+        return None
+    name = "limit" + secrets.token_hex(4)
+    database = Database(postgres_url, name)
+    try:
+        env = {**os.environ, "KAFKA_BROKERS": kafka.brokers, "POSTGRES_URL": database.url}
+        file = write_projection(directory, name, topic, guarded)
+        done = subprocess.run([str(program), str(file), str(batch_records)], env=env, capture_output=True, text=True, timeout=900, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"{program}: {done.stderr}")
+        said = json.loads(done.stdout)
+        check(database, totals)
+        return said["records"] / said["seconds"]
+    finally:
+        database.drop()
+
+
+def run_beside_limit(binary, kafka, postgres_url, topic, totals, options, directory, guarded):
+    out = run(binary, kafka, postgres_url, topic, totals, options, directory, guarded)
+    for name, batch_records in (("", LIMIT_BATCH_RECORDS), ("_own_batches", out["records_per_commit"])):
+        bare = limit(binary, kafka, postgres_url, topic, totals, directory, guarded, batch_records)
+        if bare is None:
+            continue
+        out["limit" + name + "_events_per_s"] = bare
+        out["of_limit" + name] = out["events_per_s"] / bare
+    return out
 
 
 def sink_beside_limit(binary, postgres_url, rows):
@@ -186,8 +227,11 @@ def main():
                 for number in range(options.runs):
                     # Idle CPU takes long and does not depend on the run: once.
                     idle_s = options.idle_s if number == 0 else 0
-                    one = run(binary, kafka, servers["POSTGRES_URL"], topic, totals, argparse.Namespace(**{**vars(options), "idle_s": idle_s}), directory, guarded)
-                    print(f"  {label} run {number + 1}: {one['events_per_s']:,.0f} events/s", file=table, flush=True)
+                    chosen = argparse.Namespace(**{**vars(options), "idle_s": idle_s})
+                    one = run_beside_limit(binary, kafka, servers["POSTGRES_URL"], topic, totals, chosen, directory, guarded)
+                    beside = f", {one['of_limit']:.2f} of the limit's {one['limit_events_per_s']:,.0f}" if "of_limit" in one else ""
+                    first = one["start_to_first_commit_s"]
+                    print(f"  {label} run {number + 1}: {one['events_per_s']:,.0f} events/s{beside}; first commit {first:.2f} s", file=table, flush=True)
                     runs.append(one)
                 result[label] = {name: statistics.median(one[name] for one in runs if name in one) for name in runs[0]}
         finally:
@@ -205,15 +249,20 @@ def print_table(result, out):
     rows = [
         ("catch-up, events/s", "events_per_s", "{:,.0f}"),
         ("  after the first commit, events/s", "events_per_s_after_first_commit", "{:,.0f}"),
+        ("limit, batches of 10,000, events/s", "limit_events_per_s", "{:,.0f}"),
+        ("  catch-up / limit", "of_limit", "{:.2f}"),
+        ("limit, the worker's batches, events/s", "limit_own_batches_events_per_s", "{:,.0f}"),
+        ("  catch-up / limit", "of_limit_own_batches", "{:.2f}"),
+        ("records a commit", "records_per_commit", "{:,.0f}"),
         ("start to first commit, s", "start_to_first_commit_s", "{:.2f}"),
         ("worker CPU, s per million events", "worker_cpu_s_per_million_events", "{:.2f}"),
         ("worker peak memory, MB", "peak_rss_mb", "{:.0f}"),
         ("worker CPU while idle, %", "idle_cpu_percent", "{:.2f}"),
     ]
-    print(f"\n{'one worker, medians':<38}{'newest_by: time':>18}{'plain':>14}", file=out)
+    print(f"\n{'one worker, medians':<38}{'newest_by: time':>18}{'plain':>14}{'goal':>10}", file=out)
     for title, name, form in rows:
         cells = [form.format(result[label][name]) if name in result[label] else "-" for label in ("newest_by", "plain")]
-        print(f"{title:<38}{cells[0]:>18}{cells[1]:>14}", file=out)
+        print(f"{title:<38}{cells[0]:>18}{cells[1]:>14}{GOALS.get(name, ''):>10}", file=out)
     print(f"\nThe sink alone beside PostgreSQL's limit:\n{result['sink_beside_limit'] or 'not built: cmake -DFOLDLINE_BENCH=ON'}", file=out)
 
 

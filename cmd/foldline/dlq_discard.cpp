@@ -2,6 +2,7 @@
 
 #include "cmd/foldline/dlq.h"
 #include "cmd/foldline/dlq_marks.h"
+#include "cmd/foldline/stop_signal.h"
 
 namespace foldline {
 
@@ -37,10 +38,10 @@ int discard_letters(const DlqOptions& options, std::istream& in, std::ostream& o
   if (!is_agreed(options, "Discard " + counted_letters(heads->size()) + "?", in, out, err)) return 1;
   auto producer = kafka::Producer::create(kafka_options(projection->file));
   if (!producer) return complain(err, producer.error());
-  stop_on_signals();
+  const std::atomic<bool>& stop = stop_on_signals();
   std::size_t done = 0;
   while (done < heads->size()) {
-    if (is_interrupted()) return complain(err, not_finished({ErrorCode::dead_letter, "interrupted", "", true}, done, heads->size()));
+    if (stop) return complain(err, not_finished({ErrorCode::dead_letter, "interrupted", "", true}, done, heads->size()));
     const auto some = std::span(*heads).subspan(done, std::min(kMarksAtOnce, heads->size() - done));
     auto marked = (*producer)->produce_all(marks_of(projection, index, some, LetterState::discarded, options.because));
     if (!marked) return complain(err, not_finished(marked.error(), done, heads->size()));

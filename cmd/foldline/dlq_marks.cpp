@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <csignal>
 #include <cstdlib>
 
 #include "config/mask.h"
@@ -13,10 +11,6 @@
 namespace foldline {
 
 namespace {
-
-std::atomic<bool> g_interrupted{false};  // set by the signal handler, which may touch nothing else
-
-void on_signal(int /*number*/) { g_interrupted.store(true); }
 
 std::string user_name() {
   for (const char* name : {"USER", "LOGNAME"}) {
@@ -28,13 +22,26 @@ std::string user_name() {
 
 }  // namespace
 
-void stop_on_signals() {
-  g_interrupted = false;
-  std::signal(SIGINT, &on_signal);
-  std::signal(SIGTERM, &on_signal);
+Result<std::int64_t> live_generation(const Projection& projection) {
+  auto store = open_projection_store(*projection);
+  if (!store) return fail(store.error());
+  const auto generations = (*store)->generations();
+  if (!generations && generations.error().retryable) return fail(generations.error());
+  if (generations) {
+    for (const Generation& generation : *generations) {
+      if (generation.state == GenerationState::live) return generation.number;
+    }
+  }
+  return 1;  // not prepared yet, or a store that has only one
 }
 
-bool is_interrupted() { return g_interrupted.load(); }
+void leave_out_earlier(std::vector<LetterHead>& heads, std::int64_t live, std::ostream& err) {
+  const std::size_t earlier = std::erase_if(heads, [live](const LetterHead& head) { return head.generation != live; });
+  if (earlier == 0) return;
+  err << fmt::format(
+      "left out: {} of another generation than the live one, {}: each generation folds the log by itself and has its own letters\n",
+      counted_letters(earlier), live);
+}
 
 std::optional<std::vector<LetterHead>> choose(const DlqOptions& options, const LetterIndex& index, LetterState left_out,
                                               std::ostream& err) {
@@ -81,7 +88,7 @@ std::vector<kafka::OutgoingRecord> marks_of(const Projection& projection, const 
   const std::string by = user_name();
   std::vector<kafka::OutgoingRecord> out;
   for (const LetterHead& head : heads) {
-    const LetterMark mark{index.id_of(head), state, head.retry_count, now, because, by};
+    const LetterMark mark{index.id_of(head), state, head.retry_count, head.generation, now, because, by};
     out.push_back(mark_record(mark, projection->file.projection, index.name(head.place.topic)));
   }
   return out;

@@ -23,8 +23,8 @@ bool is_agreed(const DlqOptions& options, const std::string& question, std::istr
 std::vector<kafka::OutgoingRecord> marks_of(const Projection& projection, const LetterIndex& index, std::span<const LetterHead> heads,
                                             LetterState state, const std::string& because);
 
-// From here on SIGINT and SIGTERM only ask to stop; is_interrupted() tells. Work goes on to the next place where it may end.
-void stop_on_signals();
-bool is_interrupted();
+// The generation whose views readers see; only its letters are worth a replay. A worker passes over replays of another one's.
+Result<std::int64_t> live_generation(const Projection& projection);
+void leave_out_earlier(std::vector<LetterHead>& heads, std::int64_t live, std::ostream& err);
 
 }  // namespace foldline

@@ -86,7 +86,8 @@ kafka::OutgoingRecord replay_record(const Projection& projection, const LetterIn
   out.topic = replay_topic(projection->file);
   out.key = original.event.key;
   out.value = original.event.value;
-  out.headers = codec::replay_headers({id, head.retry_count, index.name(head.topic), head.partition, head.offset, head.timestamp_us});
+  out.headers = codec::replay_headers(
+      {id, head.retry_count, index.name(head.topic), head.partition, head.offset, head.timestamp_us, head.generation});
   out.headers.insert(out.headers.end(), original.event.headers.begin(), original.event.headers.end());
   return out;
 }

@@ -11,6 +11,7 @@
 #include "cmd/foldline/dlq_dry_run.h"
 #include "cmd/foldline/dlq_marks.h"
 #include "cmd/foldline/dlq_order.h"
+#include "cmd/foldline/stop_signal.h"
 #include "config/mask.h"
 
 namespace foldline {
@@ -122,13 +123,14 @@ class ReplayWriter {
 
 int replay_all(ReplayWriter& replay, const Projection& projection, std::span<const LetterHead> heads, std::ostream& out,
                std::ostream& err) {
+  const std::atomic<bool>& stop = stop_on_signals();
   const std::string topic = replay_topic(projection->file);
   const std::size_t chunk = chunk_size(projection->file.id_window);
   const bool terminal = isatty(STDERR_FILENO) != 0;
   std::optional<Error> stopped;
   std::size_t looked_at = 0;
   for (; looked_at < heads.size() && !stopped; looked_at += chunk) {
-    if (is_interrupted()) {
+    if (stop) {
       stopped = Error{ErrorCode::dead_letter, "interrupted", "", true};
       break;
     }
@@ -196,8 +198,11 @@ int replay_letters(const DlqOptions& options, std::istream& in, std::ostream& ou
   if (!letters) return complain(err, letters.error());
   if (auto read = (*letters)->read(options.filter.key, err); !read) return complain(err, read.error());
   const LetterIndex& index = (*letters)->index();
-  const auto heads = choose(options, index, LetterState::replayed, err);
+  auto heads = choose(options, index, LetterState::replayed, err);
   if (!heads) return 1;
+  const auto live = live_generation(projection);
+  if (!live) return complain(err, live.error());
+  leave_out_earlier(*heads, *live, err);
   if (heads->empty()) {
     if (!options.json) out << "nothing to replay\n";
     return 0;
@@ -206,7 +211,6 @@ int replay_letters(const DlqOptions& options, std::istream& in, std::ostream& ou
   if (options.dry_run) return dry_run_all(**letters, projection, *heads, options, out, err);
   const std::string question = "Replay " + counted_letters(heads->size()) + " through " + replay_topic(projection->file) + "?";
   if (!is_agreed(options, question, in, out, err)) return 1;
-  stop_on_signals();
   ReplayWriter replay(projection, **letters, options, err);
   if (auto ready = replay.prepare(); !ready) return complain(err, ready.error());
   return replay_all(replay, projection, *heads, out, err);

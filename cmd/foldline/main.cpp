@@ -8,6 +8,7 @@
 #include "cmd/foldline/dlq.h"
 #include "cmd/foldline/generate.h"
 #include "cmd/foldline/lint.h"
+#include "cmd/foldline/rebuild.h"
 #include "cmd/foldline/run.h"
 #include "cmd/foldline/status.h"
 #include "cmd/foldline/version.h"
@@ -33,6 +34,7 @@ int run_main(int argc, char** argv) {
   add_run(app, exit_code);
   add_lint(app, exit_code);
   add_status(app, exit_code);
+  add_rebuild(app, exit_code);
   add_dlq(app, exit_code);
   add_generate(app, exit_code);
   add_version(app, exit_code);

@@ -37,9 +37,10 @@ Projection load_projection(const std::string& file, const std::string& shared, s
   return diagnostics.has_errors() ? nullptr : compiled;
 }
 
-Result<std::unique_ptr<Store>> open_projection_store(const declarative::CompiledProjection& projection) {
+Result<std::unique_ptr<Store>> open_projection_store(const declarative::CompiledProjection& projection, std::int64_t building) {
   StoreContext context;
-  context.id = {projection.file.projection, 1};
+  context.id = {projection.file.projection, building};
+  context.building = building != 0;
   context.views = projection.views;
   context.id_window = projection.file.id_window;
   return open_store(projection.file.store, context);

@@ -20,7 +20,8 @@ using Projection = std::shared_ptr<const declarative::CompiledProjection>;
 // Prints every finding to `err`; null when there are errors.
 Projection load_projection(const std::string& file, const std::string& shared, std::ostream& err);
 
-Result<std::unique_ptr<Store>> open_projection_store(const declarative::CompiledProjection& projection);
+// The store of the live generation, or, with a number, of one in the making.
+Result<std::unique_ptr<Store>> open_projection_store(const declarative::CompiledProjection& projection, std::int64_t building = 0);
 
 kafka::ClientOptions kafka_options(const config::ProjectionFile& file);
 

@@ -4,30 +4,18 @@
 
 #include <CLI/CLI.hpp>
 #include <atomic>
-#include <csignal>
 #include <iostream>
 
 #include "cmd/foldline/project.h"
+#include "cmd/foldline/stop_signal.h"
+#include "cmd/foldline/worker_parts.h"
 #include "common/http/server.h"
 #include "common/json.h"
-#include "common/kafka/producer.h"
-#include "common/time.h"
 #include "engine/worker.h"
-#include "sinks/dead_letter/kafka_letters.h"
 
 namespace foldline {
 
 namespace {
-
-std::atomic<bool> g_stop{false};  // set by the signal handler, which may touch nothing else
-
-void on_signal(int /*number*/) { g_stop.store(true); }
-
-StartAt start_of(const config::SourceSpec& source) {
-  if (source.start_at == "latest") return {StartAt::Kind::latest, 0};
-  if (source.start_at == "earliest") return {};
-  return {StartAt::Kind::timestamp, parse_timestamp_us(source.start_at).value_or(0)};  // the loader has checked it
-}
 
 WorkerOptions worker_options(const RunOptions& options, const config::ProjectionFile& file) {
   WorkerOptions out;
@@ -36,37 +24,10 @@ WorkerOptions worker_options(const RunOptions& options, const config::Projection
   out.consumer.group = file.group;
   out.subscription = subscription_of(file);
   out.lanes = options.lanes;
-  out.lane.id_window = file.id_window;
-  out.lane.letter_policy = file.dead_letter.policy;
-  out.lane.stop_above = file.dead_letter.stop_above;
+  out.lane = lane_options(file);
   out.lane.on_lost_data = options.lost_data_earliest ? OnLostData::earliest : OnLostData::stop;
-  for (const config::SourceSpec& source : file.sources) {
-    out.lane.start_at.push_back(start_of(source));
-    out.lane.redacted.push_back(!source.redact.empty());
-  }
   if (options.max_record_bytes != 0) out.lane.max_record_bytes = options.max_record_bytes;
   if (options.max_batch_records != 0) out.lane.max_batch_records = options.max_batch_records;
-  return out;
-}
-
-Result<std::unique_ptr<LetterSink>> new_letters(const Projection& projection) {
-  const config::ProjectionFile& file = projection->file;
-  auto producer = kafka::Producer::create(kafka_options(file));
-  if (!producer) return fail(producer.error());
-  const auto redactor_of = [projection](const std::string& topic) { return redactor_of_topic(projection, topic); };
-  return std::make_unique<KafkaLetters>(
-      std::move(*producer),
-      KafkaLettersOptions{.projection = file.projection, .topic_template = file.dead_letter.topic, .redactor_of = redactor_of});
-}
-
-WorkerParts worker_parts(const Projection& projection) {
-  WorkerParts out;
-  out.open_store = [projection] { return open_projection_store(*projection); };
-  out.new_decoders = [projection] { return make_decoders(projection); };
-  out.new_projector = [projection] { return declarative::make_projector(projection); };
-  out.new_letters = [projection] { return new_letters(projection); };
-  out.source_of = [projection](const std::string& topic) { return source_of_topic(projection->file, topic); };
-  out.views = &projection->views;
   return out;
 }
 
@@ -99,14 +60,12 @@ bool start_http(HttpServer& server, const std::string& address, const Worker& wo
 int run_worker(const RunOptions& options) {
   const Projection projection = load_projection(options.file, options.shared, std::cerr);
   if (projection == nullptr) return 1;
-  std::signal(SIGTERM, &on_signal);
-  std::signal(SIGINT, &on_signal);
-  std::signal(SIGPIPE, SIG_IGN);
+  const std::atomic<bool>& stop = stop_on_signals();
 
   Worker worker(worker_options(options, projection->file), worker_parts(projection));
   HttpServer server;
   if (!start_http(server, options.http, worker)) return 1;
-  const Result<void> ended = worker.run(g_stop);
+  const Result<void> ended = worker.run(stop);
   server.stop();
   if (ended) return 0;
   spdlog::error("{}{}{}", ended.error().message, ended.error().hint.empty() ? "" : "; ", ended.error().hint);

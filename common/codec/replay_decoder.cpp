@@ -12,7 +12,8 @@ namespace foldline::codec {
 namespace {
 
 constexpr std::array<std::string_view, kReplayHeaders> kNames = {"foldline-letter-id", "foldline-retry-count", "foldline-topic",
-                                                                 "foldline-partition", "foldline-offset",      "foldline-timestamp"};
+                                                                 "foldline-partition", "foldline-offset",      "foldline-timestamp",
+                                                                 "foldline-generation"};
 constexpr const char* kHint = "only `foldline dlq replay` writes to this topic; the record is not replayed";
 
 template <class Number>
@@ -87,7 +88,7 @@ class ReplayDecoder final : public Decoder {
     original->timestamp_us = origin->timestamp_us;
     original->headers = record.headers.subspan(kReplayHeaders);
     const std::string identity = fmt::format("{}#{}", id, origin->retry_count);
-    const auto* replay = std::construct_at(arena.array<Replay>(1), Replay{arena.copy(identity), origin->retry_count});
+    const auto* replay = std::construct_at(arena.array<Replay>(1), Replay{arena.copy(identity), origin->retry_count, origin->generation});
     return Rebuilt{original, replay};
   }
 
@@ -98,9 +99,10 @@ class ReplayDecoder final : public Decoder {
 }  // namespace
 
 OwnedHeaders replay_headers(const ReplayOrigin& origin) {
-  const std::array<std::string, kReplayHeaders> values = {std::string(origin.letter_id), std::to_string(origin.retry_count),
-                                                          std::string(origin.topic),     std::to_string(origin.partition),
-                                                          std::to_string(origin.offset), std::to_string(origin.timestamp_us)};
+  const std::array<std::string, kReplayHeaders> values = {std::string(origin.letter_id),    std::to_string(origin.retry_count),
+                                                          std::string(origin.topic),        std::to_string(origin.partition),
+                                                          std::to_string(origin.offset),    std::to_string(origin.timestamp_us),
+                                                          std::to_string(origin.generation)};
   OwnedHeaders out;
   for (std::size_t i = 0; i < kReplayHeaders; ++i) out.emplace_back(kNames[i], values[i]);
   return out;
@@ -115,7 +117,8 @@ Result<ReplayOrigin> read_replay_headers(std::span<const Header> headers) {
   out.letter_id = *headers[0].value;
   out.topic = *headers[2].value;
   const bool numbers = read_number(*headers[1].value, out.retry_count) && read_number(*headers[3].value, out.partition) &&
-                       read_number(*headers[4].value, out.offset) && read_number(*headers[5].value, out.timestamp_us);
+                       read_number(*headers[4].value, out.offset) && read_number(*headers[5].value, out.timestamp_us) &&
+                       read_number(*headers[6].value, out.generation);
   if (!numbers) return fail(ErrorCode::decode, "no replayed letter: one of its foldline headers is not a whole number", kHint);
   return out;
 }

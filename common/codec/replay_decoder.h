@@ -3,7 +3,7 @@
 //   record.headers = replay_headers({"shop:orders:0:42", 0, "orders", 0, 42, timestamp_us});   // then the original ones
 //   auto decoder = make_replay_decoder({.projection = "shop", .source_of = …, .decoders = …});
 //
-// Key, value and headers are the original record's; six headers in front of them say where it stood. The decoder rebuilds that record, so
+// Key, value and headers are the original record's; seven headers in front of them say where it stood. The decoder rebuilds that record, so
 // that expressions see the original topic, partition, offset, timestamp and headers, and hands it to the decoder of the topic's source.
 // Its identity for the processed IDs is the letter's ID and retry count, so the window lets each try through once (G14). `Event::id` stays
 // the event's own: `newest_by` breaks ties by it as it did for the original.
@@ -34,13 +34,14 @@ struct ReplayOrigin {
   std::int32_t partition = 0;
   std::int64_t offset = 0;
   std::int64_t timestamp_us = 0;
+  std::int64_t generation = 1;  // in which it failed
 };
 
 using OwnedHeaders = std::vector<std::pair<std::string, std::optional<std::string>>>;
 
-// foldline-letter-id, -retry-count, -topic, -partition, -offset, -timestamp (µs since 1970), in this order, before the original headers:
-// the original's may bear the same names.
-inline constexpr std::size_t kReplayHeaders = 6;
+// foldline-letter-id, -retry-count, -topic, -partition, -offset, -timestamp (µs since 1970), -generation, in this order, before the
+// original headers: the original's may bear the same names.
+inline constexpr std::size_t kReplayHeaders = 7;
 OwnedHeaders replay_headers(const ReplayOrigin& origin);
 // Points into `headers`.
 Result<ReplayOrigin> read_replay_headers(std::span<const Header> headers);

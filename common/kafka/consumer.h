@@ -18,6 +18,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,7 +46,9 @@ class RebalanceListener {
 struct ConsumerOptions {
   ClientOptions client;
   std::string group;
-  std::size_t partition_queue_kbytes = 4096;  // prefetched records per partition
+  // Prefetched records of each PartitionQueue, whatever the number of partitions that are read through it: librdkafka holds the queue
+  // that a partition is forwarded to against queued.max.messages.kbytes.
+  std::size_t queue_kbytes = 12 * 1024;
 };
 
 class Consumer {
@@ -58,6 +62,9 @@ class Consumer {
   Result<void> subscribe(const std::vector<std::string>& topics);
   // Serves the group for up to `timeout`.
   void poll(std::chrono::milliseconds timeout);
+  // Takes exactly these partitions, without any group: on_assign() is called before this returns. For tools that read on their own.
+  Result<void> assign(const std::vector<TopicPartition>& partitions);
+
   // Leaves the group: on_revoke() for what is still assigned. subscribe() joins again.
   void leave();
 
@@ -116,6 +123,10 @@ class PartitionQueue {
   // The calls below are thread-safe and block for up to `timeout`.
   Result<void> seek(const TopicPartition& partition, std::int64_t offset, std::chrono::milliseconds timeout);
   Result<Watermarks> watermarks(const TopicPartition& partition, std::chrono::milliseconds timeout);
+  // Of many partitions in two requests a broker that are under way together. A broker answers a connection's requests in turn, and a fetch
+  // that waits for records at the log's end takes up to fetch.wait.max.ms: so this waits for it once, not once for each partition. In the
+  // order asked; nullopt: this partition was not answered.
+  Result<std::vector<std::optional<Watermarks>>> watermarks(std::span<const TopicPartition> partitions, std::chrono::milliseconds timeout);
   Result<std::int64_t> offset_for_time(const TopicPartition& partition, std::int64_t timestamp_us, std::chrono::milliseconds timeout);
   // The log's end as the client last heard with a fetch; -1: not yet. Never blocks.
   [[nodiscard]] std::int64_t known_end(const TopicPartition& partition) const;
@@ -125,10 +136,13 @@ class PartitionQueue {
   [[nodiscard]] rd_kafka_queue_t* handle() const { return queue_; }
 
  private:
+  void wake_fetcher(const rd_kafka_message_t& message);
+
   std::shared_ptr<Consumer::Impl> consumer_;
   rd_kafka_queue_t* queue_;
   std::vector<rd_kafka_message_t*> fetched_;
   std::size_t next_ = 0;
+  std::size_t bytes_since_wake_ = 0;
   std::vector<Header> headers_;
 };
 

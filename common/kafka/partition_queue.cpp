@@ -1,6 +1,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <future>
 #include <thread>
 
 #include "common/kafka/consumer.h"
@@ -67,9 +68,28 @@ void PartitionQueue::poll(std::size_t max_records, QueueVisitor& visitor) {
       visitor.on_error(topic, message->partition, consume_error(*message));
       continue;
     }
+    wake_fetcher(*message);
     Record record = record_of(message, headers_);
     if (!visitor.on_record(topic, message->partition, record)) return;
   }
+}
+
+// Before 2.2, a broker's thread that found the queue full looks at it again when it next wakes, up to a second later: a lane that empties
+// the queue faster than that starves. A request wakes the thread; this one changes nothing, and nobody waits for its answer (librdkafka
+// drops it when it comes). Only every few megabytes, so that light traffic sends none. Since 2.2: fetch.queue.backoff.ms.
+void PartitionQueue::wake_fetcher(const rd_kafka_message_t& message) {
+#if RD_KAFKA_VERSION < 0x020200ff
+  constexpr std::size_t kWakeEveryBytes = 2 * 1024 * 1024;
+  constexpr std::int64_t kLatest = -1;
+  bytes_since_wake_ += message.len + message.key_len;
+  if (bytes_since_wake_ < kWakeEveryBytes) return;
+  bytes_since_wake_ = 0;
+  const TopicList list = new_topic_list(1);
+  rd_kafka_topic_partition_list_add(list.get(), rd_kafka_topic_name(message.rkt), message.partition)->offset = kLatest;
+  static_cast<void>(rd_kafka_offsets_for_times(consumer_->client, list.get(), 0));
+#else
+  static_cast<void>(message);
+#endif
 }
 
 void PartitionQueue::discard_fetched() {
@@ -120,6 +140,41 @@ Result<Watermarks> PartitionQueue::watermarks(const TopicPartition& partition, s
   const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(consumer_->client, partition.topic.c_str(), partition.partition,
                                                                      &out.low, &out.high, static_cast<int>(timeout.count()));
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(request_error("asking the bounds", partition, error));
+  return out;
+}
+
+Result<std::vector<std::optional<Watermarks>>> PartitionQueue::watermarks(std::span<const TopicPartition> partitions,
+                                                                          std::chrono::milliseconds timeout) {
+  // Timestamps of the protocol: ListOffsets answers the end and the beginning.
+  constexpr std::int64_t kLatest = -1;
+  constexpr std::int64_t kEarliest = -2;
+  const auto list_offsets = [&](std::int64_t which) {
+    TopicList list = new_topic_list(partitions.size());
+    for (const TopicPartition& p : partitions) {
+      rd_kafka_topic_partition_list_add(list.get(), p.topic.c_str(), p.partition)->offset = which;
+    }
+    const rd_kafka_resp_err_t error = partitions.empty()
+                                          ? RD_KAFKA_RESP_ERR_NO_ERROR
+                                          : rd_kafka_offsets_for_times(consumer_->client, list.get(), static_cast<int>(timeout.count()));
+    return std::pair(std::move(list), error);
+  };
+  auto earliest = std::async(std::launch::async | std::launch::deferred, list_offsets, kEarliest);
+  const auto [high, high_error] = list_offsets(kLatest);
+  const auto [low, low_error] = earliest.get();
+  for (const rd_kafka_resp_err_t error : {low_error, high_error}) {
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(request_error("asking the bounds", partitions.front(), error));
+  }
+  std::vector<std::optional<Watermarks>> out(partitions.size());
+  for (std::size_t i = 0; i < partitions.size(); ++i) {
+    const auto answered = [&](const TopicList& list) {
+      const rd_kafka_topic_partition_t* found =
+          rd_kafka_topic_partition_list_find(list.get(), partitions[i].topic.c_str(), partitions[i].partition);
+      return found != nullptr && found->err == RD_KAFKA_RESP_ERR_NO_ERROR && found->offset >= 0 ? found->offset : -1;
+    };
+    const std::int64_t from = answered(low);
+    const std::int64_t to = answered(high);
+    if (from >= 0 && to >= from) out[i] = Watermarks{from, to};
+  }
   return out;
 }
 

@@ -4,10 +4,14 @@
 #include <spdlog/spdlog.h>
 
 #include <array>
+#include <functional>
+#include <map>
 
 namespace foldline::kafka {
 
 namespace {
+
+constexpr int kMetadataTimeoutMs = 2'000;
 
 // What the delivery reports of one produce_all() add up to; passed to librdkafka as each message's opaque.
 struct Delivery {
@@ -47,8 +51,11 @@ struct Producer::Impl {
   ClientHealth health;
   rd_kafka_t* client = nullptr;
 
+  std::map<std::string, rd_kafka_topic_t*, std::less<>> topics;  // those that were ensured
+
   ~Impl() {
     if (client == nullptr) return;
+    for (const auto& [name, topic] : topics) rd_kafka_topic_destroy(topic);
     rd_kafka_purge(client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     rd_kafka_poll(client, 0);
     rd_kafka_destroy(client);
@@ -140,7 +147,31 @@ Result<void> Producer::produce_all(std::span<const OutgoingRecord> records) {
   return fail(produce_error(delivery.first_error, delivery.failed_topic));
 }
 
+// One request, which also tells the client where the topic is led.
+bool Producer::is_there(const std::string& topic) {
+  rd_kafka_topic_t*& handle = impl_->topics[topic];
+  if (handle == nullptr) handle = rd_kafka_topic_new(impl_->client, topic.c_str(), nullptr);
+  if (handle == nullptr) return false;  // not a name; creating it says so
+  const rd_kafka_metadata_t* metadata = nullptr;
+  if (rd_kafka_metadata(impl_->client, 0, handle, &metadata, kMetadataTimeoutMs) != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
+  const bool there =
+      metadata->topic_cnt == 1 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topics[0].partition_cnt > 0;
+  rd_kafka_metadata_destroy(metadata);
+  return there;
+}
+
 Result<void> Producer::ensure_topics(std::span<const std::string> topics, int partitions) {
+  std::vector<std::string> missing;
+  for (const std::string& topic : topics) {
+    if (!is_there(topic)) missing.push_back(topic);
+  }
+  if (missing.empty()) return {};
+  if (auto made = create_topics(missing, partitions); !made) return made;
+  for (const std::string& topic : missing) static_cast<void>(is_there(topic));
+  return {};
+}
+
+Result<void> Producer::create_topics(std::span<const std::string> topics, int partitions) {
   std::vector<rd_kafka_NewTopic_t*> wanted;
   std::array<char, 512> why{};
   for (const std::string& topic : topics) {

@@ -39,12 +39,15 @@ class Producer {
   // Error: code dead_letter, retryable unless the record can never be taken (too large, topic refused by authorisation).
   Result<void> produce_all(std::span<const OutgoingRecord> records);
 
-  // Creates the topics that are not there; those that are, stay as they are. `partitions` -1: the broker's default.
+  // Creates the topics that are not there; those that are, stay as they are. `partitions` -1: the broker's default. Afterwards the client
+  // knows where they are led: without this the first record waits for its next look at the topics, half a second on average.
   Result<void> ensure_topics(std::span<const std::string> topics, int partitions);
 
  private:
   struct Impl;
   explicit Producer(std::unique_ptr<Impl> impl);
+  bool is_there(const std::string& topic);
+  Result<void> create_topics(std::span<const std::string> topics, int partitions);
   std::unique_ptr<Impl> impl_;
 };
 

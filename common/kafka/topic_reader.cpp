@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "common/kafka/consumer.h"
 #include "common/kafka/message.h"
@@ -23,6 +24,16 @@ struct QueueDeleter {
   void operator()(rd_kafka_queue_t* queue) const { rd_kafka_queue_destroy(queue); }
 };
 
+constexpr std::chrono::seconds kNewTopicTimeout{5};
+constexpr std::chrono::milliseconds kNewTopicPause{100};
+
+// A topic that was just created has no leader for a moment.
+bool is_of_a_new_topic(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+         error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+         error == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
+}
+
 Error read_error(const std::string& topic, std::int32_t partition, const std::string& why) {
   return {ErrorCode::log_unavailable, "reading " + topic + "/" + std::to_string(partition) + ": " + why, "is a broker reachable?", true};
 }
@@ -39,8 +50,14 @@ struct TopicReader::Impl {
 
   Result<Watermarks> bounds(const std::string& topic, std::int32_t partition) const {
     Watermarks out;
-    const rd_kafka_resp_err_t error =
-        rd_kafka_query_watermark_offsets(client, topic.c_str(), partition, &out.low, &out.high, static_cast<int>(kRequestTimeout.count()));
+    const auto deadline = std::chrono::steady_clock::now() + kNewTopicTimeout;
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+    while (true) {
+      error = rd_kafka_query_watermark_offsets(client, topic.c_str(), partition, &out.low, &out.high,
+                                               static_cast<int>(kRequestTimeout.count()));
+      if (!is_of_a_new_topic(error) || std::chrono::steady_clock::now() > deadline) break;
+      std::this_thread::sleep_for(kNewTopicPause);
+    }
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(read_error(topic, partition, rd_kafka_err2str(error)));
     return out;
   }

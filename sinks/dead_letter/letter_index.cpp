@@ -36,8 +36,9 @@ Result<void> LetterIndex::add(const std::string& letter_topic, std::int32_t part
     if (!entry) return fail(entry.error());
     Mark& mark = (*entry)->mark;
     // Marks of one letter have one key and so come in order, unless partitions were added between: then their own times tell.
-    if (std::tie(record.mark->retry_count, record.mark->at_us) >= std::tie(mark.retry_count, mark.at_us)) {
-      mark = {record.mark->state, record.mark->retry_count, record.mark->at_us};
+    if (std::tie(record.mark->generation, record.mark->retry_count, record.mark->at_us) >=
+        std::tie(mark.generation, mark.retry_count, mark.at_us)) {
+      mark = {record.mark->state, record.mark->generation, record.mark->retry_count, record.mark->at_us};
     }
   }
   if (!record.letter || (key_ && record.letter->key != key_)) return {};
@@ -45,7 +46,7 @@ Result<void> LetterIndex::add(const std::string& letter_topic, std::int32_t part
   auto found = entry_of(letter.letter_id);
   if (!found) return fail(found.error());
   Entry& entry = **found;
-  if (entry.found && letter.retry_count < entry.head.retry_count) return {};
+  if (entry.found && std::tie(letter.generation, letter.retry_count) < std::tie(entry.head.generation, entry.head.retry_count)) return {};
   entry.found = true;
   entry.head = {.topic = intern(letter.topic_partition.topic),
                 .partition = letter.topic_partition.partition,
@@ -54,6 +55,7 @@ Result<void> LetterIndex::add(const std::string& letter_topic, std::int32_t part
                 .reason = intern(letter.reason),
                 .type = intern(letter.event_type),
                 .retry_count = letter.retry_count,
+                .generation = letter.generation,
                 .timestamp_us = letter.timestamp_us,
                 .failed_at_us = letter.failed_at_us,
                 .place = {intern(letter_topic), partition, offset},
@@ -66,7 +68,8 @@ std::vector<LetterHead> LetterIndex::letters() const {
   for (const auto& [position, entry] : entries_) {
     if (!entry.found) continue;
     LetterHead head = entry.head;
-    if (entry.mark.retry_count >= head.retry_count) head.state = entry.mark.state;
+    if (std::tie(entry.mark.generation, entry.mark.retry_count) >= std::tie(head.generation, head.retry_count))
+      head.state = entry.mark.state;
     out.push_back(head);
   }
   std::sort(out.begin(), out.end(), [this](const LetterHead& a, const LetterHead& b) {

@@ -5,7 +5,8 @@
 //   for (const LetterHead& head : index.letters()) ...  // by source position
 //
 // A letter produced twice is one letter. A greater retryCount is the same letter after it failed again, and takes the place of the one
-// before. The newest mark for that retryCount says its state; marks for smaller ones speak of earlier tries.
+// before; so is a greater generation, whose rebuild made a letter of the event anew. The newest mark for that generation and retryCount
+// says its state; marks for smaller ones speak of earlier tries.
 //
 // Memory: about 150 bytes a letter; kMaxLetters at most, so that a topic of any size can be looked at. Bodies stay in Kafka.
 // Threads: one at a time.
@@ -40,6 +41,7 @@ struct LetterHead {
   std::uint32_t reason = 0;
   std::uint32_t type = 0;
   std::int32_t retry_count = 0;
+  std::int64_t generation = 1;
   std::int64_t timestamp_us = 0;
   std::int64_t failed_at_us = 0;
   LetterPlace place;
@@ -65,6 +67,7 @@ class LetterIndex {
  private:
   struct Mark {
     LetterState state = LetterState::open;
+    std::int64_t generation = 0;
     std::int32_t retry_count = -1;
     std::int64_t at_us = 0;
   };

@@ -125,7 +125,7 @@ std::string letter_json(const Letter& letter, const std::string& projection, con
              may_quote ? "the store rejects the event; its words are hidden because the source has redacted paths"
                        : cut(letter.error, kMaxErrorBytes));
   add_string(out, "failedAt", format_timestamp(letter.failed_at_us));
-  fmt::format_to(std::back_inserter(out), ",\"retryCount\":{}", letter.retry_count);
+  fmt::format_to(std::back_inserter(out), ",\"retryCount\":{},\"generation\":{}", letter.retry_count, letter.generation);
   add_string(out, "letterId", letter_id(projection, letter.topic_partition, letter.offset));
   add_string(out, "reason", may_quote ? to_string(letter.code) : cut(letter.reason, kMaxErrorBytes));
   add_string(out, "stage", to_string(letter.stage));

@@ -163,6 +163,7 @@ std::optional<LetterMark> read_mark(std::string_view text) {
   out.letter_id = *id;
   out.state = *state == "replayed" ? LetterState::replayed : LetterState::discarded;
   out.retry_count = static_cast<std::int32_t>(*retry_count);
+  out.generation = members->integer("generation").value_or(1);
   out.at_us = parse_timestamp_us(members->text("at").value_or("")).value_or(0);
   out.because = members->text("because").value_or("");
   out.by = members->text("by").value_or("");
@@ -224,6 +225,7 @@ Result<LetterSummary> read_letter(std::string_view text) {
   if (!out.letter_id.ends_with(fmt::format(":{}:{}:{}", *topic, *partition, *offset))) {
     return fail(no_letter("letterId does not name the position"));
   }
+  out.generation = members->integer("generation").value_or(1);
   out.timestamp_us = parse_timestamp_us(members->text("timestamp").value_or("")).value_or(0);
   out.failed_at_us = parse_timestamp_us(members->text("failedAt").value_or("")).value_or(0);
   out.stage = members->text("stage").value_or("");
@@ -291,7 +293,8 @@ kafka::OutgoingRecord mark_record(const LetterMark& mark, const std::string& pro
   out.key = mark.letter_id;
   std::string json = "{\"letterId\":";
   append_json_string(json, mark.letter_id);
-  fmt::format_to(std::back_inserter(json), ",\"state\":\"{}\",\"retryCount\":{},\"at\":\"{}\",\"because\":", to_string(mark.state),
+  fmt::format_to(std::back_inserter(json),
+                 ",\"state\":\"{}\",\"generation\":{},\"retryCount\":{},\"at\":\"{}\",\"because\":", to_string(mark.state), mark.generation,
                  mark.retry_count, format_timestamp(mark.at_us));
   if (mark.because.empty()) {
     json += "null";

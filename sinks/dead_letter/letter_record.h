@@ -3,9 +3,9 @@
 //   LetterRecord read = *read_letter_record(record, "analytics");   // a letter, a mark, or neither
 //   std::optional<std::string> bytes = original_bytes(letter_text); // the event as it was
 //
-// A mark says what became of a letter: {"letterId","state","retryCount","at","because","by"}, keyed by the letter's ID, with the headers
-// foldline-marker (the state), foldline-letter-id and foldline-projection. It speaks of one try: a letter that fails again after a replay
-// has a greater retryCount, which no mark speaks of yet.
+// A mark says what became of a letter: {"letterId","state","generation","retryCount","at","because","by"}, keyed by the letter's ID, with
+// the headers foldline-marker (the state), foldline-letter-id and foldline-projection. It speaks of one try: a letter that fails again
+// after a replay has a greater retryCount, which no mark speaks of yet.
 //
 // Format of a letter: letter_json() in kafka_letters.h. Reading is strict about what identifies a letter and lenient about the rest.
 #pragma once
@@ -38,6 +38,7 @@ std::string_view to_string(LetterState state);
 struct LetterSummary {
   std::string letter_id;
   std::int32_t retry_count = 0;
+  std::int64_t generation = 1;
   TopicPartition topic_partition;  // where the event stood
   std::int64_t offset = 0;
   std::int64_t timestamp_us = 0;  // of its record
@@ -56,6 +57,7 @@ struct LetterMark {
   std::string letter_id;
   LetterState state = LetterState::replayed;
   std::int32_t retry_count = 0;  // of the letter that it speaks of
+  std::int64_t generation = 1;   // and its generation
   std::int64_t at_us = 0;
   std::string because;  // empty: not said
   std::string by;

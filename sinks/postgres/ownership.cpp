@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "sinks/postgres/column_type.h"
+#include "sinks/postgres/generations.h"
 #include "sinks/postgres/sink.h"
 
 namespace foldline::postgres {
@@ -13,6 +14,7 @@ namespace foldline::postgres {
 namespace {
 
 constexpr std::string_view kLockNotAvailable = "55P03";
+constexpr std::string_view kSuperseded = "FL001";  // of no server: take_ownership()'s own
 
 // Every worker locks in this order: by topic, then partition, bytewise (G17).
 std::vector<const TopicPartition*> in_lock_order(std::span<const TopicPartition> partitions) {
@@ -121,6 +123,12 @@ Result<std::vector<OpenedPartition>> PostgresSink::open(const OpenRequest& reque
     // them over the same way.
     if (taken.error().connection_lost() && attempt == 1) continue;  // often one that died while no batch flowed
     if (!taken.error().connection_lost()) static_cast<void>(connection.exec("ROLLBACK"));
+    if (taken.error().sqlstate == kSuperseded) {
+      return fail(ErrorCode::superseded,
+                  fmt::format("generation {} of {} is no longer {}", store_->id.generation, store_->id.projection,
+                              store_->building ? "in the making" : "live"),
+                  "restart the worker: it goes on with the live generation");
+    }
     if (taken.error().sqlstate != kLockNotAvailable || attempt == kOwnershipAttempts) return fail(error_of(taken.error(), doing));
     // G18: the previous owner's backend sits on the checkpoints, frozen in the middle of a commit. It has lost them by Kafka's
     // decision; end exactly that backend.
@@ -142,6 +150,14 @@ Answer<std::vector<OpenedPartition>> PostgresSink::take_ownership(Session& sessi
   const std::string begin =
       fmt::format("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {}", store_->ownership_lock_timeout_ms);
   if (auto ok = connection.exec(begin); !ok) return tl::unexpected(ok.error());
+  // Another generation may have gone live since: writing its tables under our checkpoints would mix the two.
+  auto state = connection.query(kStateSql, Params().add(store_->id.projection).add(store_->id.generation));
+  if (!state) return tl::unexpected(state.error());
+  if (state->size() != 1 || state->bytes(0, 0) != std::string_view(store_->building ? "building" : "live")) {
+    Failure over;
+    over.sqlstate = kSuperseded;
+    return tl::unexpected(std::move(over));
+  }
   if (auto ok = run(kInsertMissing, places.params(store_->id).add(request.owner)); !ok) return tl::unexpected(ok.error());
   // Locked in order before anything is changed: a commit of the old owner that holds them ends first, and its checkpoint is the one we
   // read.

@@ -33,6 +33,7 @@ struct StoreShared {
   std::vector<ViewLayout> layouts;  // by view
   ConnectOptions connect;
   int ownership_lock_timeout_ms = kOwnershipLockTimeoutMs;
+  bool building = false;
 };
 
 class PostgresSink final : public Sink {

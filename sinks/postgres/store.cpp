@@ -6,47 +6,14 @@
 #include <set>
 
 #include "sinks/postgres/catalog.h"
+#include "sinks/postgres/generations.h"
+#include "sinks/postgres/store_transaction.h"
 #include "sinks/postgres/system_schema.h"
 #include "sinks/postgres/view_schema.h"
 
 namespace foldline::postgres {
 
 namespace {
-
-// "ERROR:  message\nDETAIL:  ..." → "message". The detail may quote rows.
-std::string first_line(std::string_view text) {
-  constexpr std::size_t kLongestSeverity = 12;
-  text = text.substr(0, text.find('\n'));
-  const std::size_t colon = text.find(":  ");
-  if (colon < kLongestSeverity) text.remove_prefix(colon + 3);
-  return std::string(text);
-}
-
-// libpqxx throws; the rest of Foldline does not. `work` runs in one transaction that is committed when it answers a value.
-template <class T, class Work>
-Result<T> in_transaction(const StoreShared& shared, std::string_view doing, Work work) {
-  // libpq's own attempt first: it tells a wrong password from a server that is away, which libpqxx does not.
-  if (auto probe = Connection::open(shared.connect); !probe) return fail(probe.error());
-  const auto url = connection_string(shared.connect);
-  if (!url) return fail(url.error());
-  try {
-    pqxx::connection connection(url->reveal());
-    pqxx::work transaction(connection);
-    transaction.exec("SET LOCAL client_min_messages = error; SET LOCAL search_path = pg_catalog");
-    Result<T> out = work(transaction);
-    if (out) transaction.commit();
-    return out;
-  } catch (const pqxx::broken_connection&) {
-    return fail(error_of(Failure{}, fmt::format("{}: the connection to PostgreSQL was lost", doing)));
-  } catch (const pqxx::sql_error& error) {
-    Failure failure;
-    failure.sqlstate = error.sqlstate();
-    failure.message = first_line(error.what());
-    return fail(error_of(failure, doing));
-  } catch (const std::exception& error) {
-    return fail(ErrorCode::store_unavailable, fmt::format("{}: {}", doing, first_line(error.what())), "the worker tries again", true);
-  }
-}
 
 // How long prepare() waits for a table that others are using; they keep working meanwhile only up to here.
 constexpr int kAlterLockTimeoutMs = 10'000;
@@ -57,6 +24,8 @@ Result<std::unique_ptr<PostgresStore>> PostgresStore::make(const StoreOptions& o
                                                            const std::vector<ViewSchema>& views) {
   auto shared = std::make_shared<StoreShared>();
   shared->id = id;
+  shared->building = options.building;
+  if (options.building && id.generation <= 1) return fail(ErrorCode::internal, "the generation to build has no number of its own");
   shared->connect = ConnectOptions{options.url, "foldline/" + id.projection, options.timeouts};
   shared->ownership_lock_timeout_ms = options.ownership_lock_timeout_ms;
   if (auto url = connection_string(shared->connect); !url) return fail(url.error());
@@ -68,27 +37,57 @@ Result<std::unique_ptr<PostgresStore>> PostgresStore::make(const StoreOptions& o
       return fail(ErrorCode::config, fmt::format("view {}: another view keeps the table {} too", view.name, layout->table.display()),
                   "give one of the views another name");
     }
+    if (options.building) layout->table.schema = generation_schema(layout->table.schema, id.generation);
+    if (layout->table.schema.size() > kMaxIdentifierBytes) {
+      return fail(ErrorCode::config,
+                  fmt::format("view {}: the schema's name {} is too long for PostgreSQL", view.name, layout->table.schema),
+                  "a generation is built in a schema of its own, whose name ends with its number: shorten the schema's name");
+    }
     shared->layouts.push_back(std::move(*layout));
   }
   return std::unique_ptr<PostgresStore>(new PostgresStore(std::move(shared)));
 }
 
 Result<void> PostgresStore::prepare() {
-  return in_transaction<void>(*shared_, "preparing the store", [&](pqxx::work& transaction) -> Result<void> {
+  // Which generation is live stands in the database; sinks share what is fixed from here on.
+  auto shared = std::make_shared<StoreShared>(*shared_);
+  auto prepared = in_transaction<void>(*shared_, "preparing the store", [&](pqxx::work& transaction) -> Result<void> {
     // Ten workers may start at once: one prepares, the others then find all done. The lock goes with the transaction.
     transaction.exec(
         fmt::format("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({})", kPrepareLock));
     transaction.exec(fmt::format("SET LOCAL lock_timeout = {}", kAlterLockTimeoutMs));
     if (auto ok = prepare_system_schema(transaction); !ok) return ok;
-    for (const ViewLayout& layout : shared_->layouts) {
-      if (auto ok = prepare_view(transaction, shared_->id, layout); !ok) return ok;
+    if (shared->id.generation == 0) shared->id.generation = live_generation(transaction, shared->id.projection);
+    for (const ViewLayout& layout : shared->layouts) {
+      if (auto ok = prepare_view(transaction, shared->id, layout); !ok) return ok;
     }
     transaction.exec(
-        fmt::format("INSERT INTO foldline.generation (projection, generation, definition) VALUES ({}, {}, {})"
+        fmt::format("INSERT INTO foldline.generation (projection, generation, state, definition) VALUES ({}, {}, {}, {})"
                     " ON CONFLICT (projection, generation) DO UPDATE SET definition = excluded.definition"
                     " WHERE generation.definition IS DISTINCT FROM excluded.definition",
-                    quote_literal(shared_->id.projection), shared_->id.generation, quote_literal(definition_json(shared_->layouts))));
-    return {};
+                    quote_literal(shared->id.projection), shared->id.generation, shared->building ? "'building'" : "'live'",
+                    quote_literal(definition_json(shared->layouts))));
+    return check_state(transaction, *shared);
+  });
+  if (prepared) shared_ = std::move(shared);
+  return prepared;
+}
+
+Result<std::vector<Generation>> PostgresStore::generations() {
+  using Found = std::vector<Generation>;
+  return in_transaction<Found>(*shared_, "reading the generations", [&](pqxx::work& transaction) {
+    return Result<Found>(read_generations(transaction, shared_->id.projection));
+  });
+}
+
+Result<void> PostgresStore::go_live() {
+  return in_transaction<void>(*shared_, fmt::format("making generation {} live", shared_->id.generation),
+                              [&](pqxx::work& transaction) { return postgres::go_live(transaction, *shared_); });
+}
+
+Result<void> PostgresStore::drop_generation(std::int64_t number) {
+  return in_transaction<void>(*shared_, fmt::format("dropping generation {}", number), [&](pqxx::work& transaction) {
+    return postgres::drop_generation(transaction, shared_->id.projection, number);
   });
 }
 
@@ -99,11 +98,13 @@ Result<std::vector<StoredCheckpoint>> PostgresStore::checkpoints() {
   return in_transaction<Stored>(*shared_, "reading the checkpoints", [&](pqxx::work& transaction) -> Result<Stored> {
     Stored out;
     if (transaction.exec("SELECT to_regclass('foldline.checkpoint')")[0][0].is_null()) return out;
+    const std::int64_t generation =
+        shared_->id.generation == 0 ? live_generation(transaction, shared_->id.projection) : shared_->id.generation;
     const pqxx::result rows = transaction.exec(
         fmt::format("SELECT topic, partition, next_offset, owner::text, batch_id::text, topic_id, leader_epoch, anchor_offset, anchor_hash,"
                     " max_event_time_us FROM foldline.checkpoint WHERE projection = {} AND generation = {} AND next_offset IS NOT NULL"
                     " ORDER BY topic, partition",
-                    quote_literal(shared_->id.projection), shared_->id.generation));
+                    quote_literal(shared_->id.projection), generation));
     for (const auto& row : rows) {
       StoredCheckpoint& stored = out.emplace_back();
       stored.topic_partition = {row[0].as<std::string>(), row[1].as<std::int32_t>()};

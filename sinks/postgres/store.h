@@ -21,6 +21,7 @@ struct StoreOptions {
   std::string schema = "public";  // of views whose name has none
   Timeouts timeouts;
   int ownership_lock_timeout_ms = kOwnershipLockTimeoutMs;
+  bool building = false;  // the generation is in the making, in schemas of its own (generations.h)
 };
 
 class PostgresStore final : public Store {
@@ -36,6 +37,10 @@ class PostgresStore final : public Store {
   // Empty before the first prepare().
   Result<std::vector<StoredCheckpoint>> checkpoints() override;
   Result<std::string> first_topics(const std::string& now) override;
+  [[nodiscard]] std::int64_t generation() const override { return shared_->id.generation; }
+  Result<std::vector<Generation>> generations() override;
+  Result<void> go_live() override;
+  Result<void> drop_generation(std::int64_t number) override;
   // A login as a worker's: reachable, accepted, and writable.
   Result<void> ping() override;
 

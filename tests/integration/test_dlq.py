@@ -127,8 +127,8 @@ def test_a_replayed_event_is_the_original_byte_for_byte(scenario):
     assert "replayed 6 letters" in scenario.dlq("replay", "--yes").stdout
     replayed = scenario.kafka.read_all(scenario.replay_topic)
     for original, record in zip(originals, replayed):
-        assert (record.key, record.value, record.headers[6:]) == (original.key, original.value, original.headers)
-        ours = dict(record.headers[:6])
+        assert (record.key, record.value, record.headers[7:]) == (original.key, original.value, original.headers)
+        ours = dict(record.headers[:7])
         assert ours["foldline-letter-id"].decode() == f"{scenario.name}:{original.position}"
         assert ours["foldline-retry-count"] == b"0" and ours["foldline-timestamp"] == str(original.timestamp_ms * 1000).encode()
     # They fail again, and stay six letters, each at its own position.
@@ -243,20 +243,20 @@ def test_a_record_in_the_replay_topic_that_is_no_replay_becomes_a_letter_of_its_
     scenario.kafka.create_topic(scenario.replay_topic, 1)
     scenario.start_worker()
     good = [("foldline-letter-id", f"{scenario.name}:{scenario.topic}:0:7".encode()), ("foldline-retry-count", b"0")]
-    good += [("foldline-topic", scenario.topic.encode()), ("foldline-partition", b"0"), ("foldline-offset", b"7"), ("foldline-timestamp", b"1")]
+    good += [("foldline-topic", scenario.topic.encode()), ("foldline-partition", b"0"), ("foldline-offset", b"7"), ("foldline-timestamp", b"1"), ("foldline-generation", b"1")]
     damaged = {name: [(n, b"x" if n == name else v) for n, v in good] for name, _ in good}
     scenario.kafka.produce(scenario.replay_topic, placed("alone"), b"k")
     for headers in damaged.values():
         scenario.kafka.produce(scenario.replay_topic, placed("damaged"), b"k", headers=headers)
     scenario.kafka.produce(scenario.replay_topic, placed("good"), b"k", headers=good)
     scenario.kafka.flush()
-    wait_replayed(scenario, 8)
+    wait_replayed(scenario, 9)
     letters = [json.loads(record.value) for record in scenario.kafka.read_all(f"{scenario.replay_topic}.dlq")]
-    assert [letter["letterId"] for letter in letters] == [f"{scenario.name}:{scenario.replay_topic}:0:{offset}" for offset in range(7)]
+    assert [letter["letterId"] for letter in letters] == [f"{scenario.name}:{scenario.replay_topic}:0:{offset}" for offset in range(8)]
     assert set(scenario.fact_orders()) == {"good"}
-    assert letters_in_json(scenario)["open"] == 7
+    assert letters_in_json(scenario)["open"] == 8
     out = scenario.dlq("replay", "--yes", code=1)
-    assert "left out 7" in out.stdout and "damaged record of the replay topic" in out.stderr
+    assert "left out 8" in out.stdout and "damaged record of the replay topic" in out.stderr
 
 
 def test_what_a_source_hides_is_replayed_from_the_log_and_never_shown(scenario):
@@ -317,3 +317,24 @@ def test_base64_letters_are_shown_as_text_where_they_are_text(scenario):
     assert base64.b64encode(b"plainly no json \x1b[31m").decode() in scenario.dlq("show", first).stdout
     assert "no JSON: plainly no json" in scenario.dlq("show", second).stdout
     assert "there is no letter" in scenario.dlq("show", "nobody", code=1).stderr
+
+
+@pytest.mark.slow
+def test_a_rebuild_does_not_apply_a_replay_beside_the_event_that_it_folds_in_its_place(scenario):
+    """The mended file folds the events where they stand; neither what was replayed before nor the old letters may come on top."""
+    worker = letters_by_channel(scenario, 40, MALFORMED)
+    worker = mend(scenario, worker)
+    some = [letter["letterId"] for letter in letters_in_json(scenario, "--reason", "*channel*")["letters"]][:7]
+    scenario.dlq("replay", "--yes", *(word for letter in some for word in ("--letter", letter)))
+    wait_replayed(scenario, 7)
+    assert worker.stop() == 0
+    rebuilt = subprocess.run([scenario.binary, "rebuild", str(scenario.file)], env=scenario.env, capture_output=True, text=True, timeout=120, check=False)
+    assert rebuilt.returncode == 0, rebuilt.stdout + rebuilt.stderr
+    worker.start().wait_ready()
+    rows_are_as_if_events_had_been_good(scenario)
+    done = scenario.dlq("replay", "--reason", "*channel*", "--yes", "--all")
+    assert "13 letters of another generation" in done.stderr and "nothing to replay" in done.stdout, done.stderr
+    # Letters that the rebuild made anew are the live generation's: they may be replayed, and fail again.
+    assert "replayed 6 letters" in scenario.dlq("replay", "--key", "bad", "--yes").stdout
+    wait_until(lambda: letters_in_json(scenario, "--key", "bad")["open"] == 6, 30, "they failed again")
+    rows_are_as_if_events_had_been_good(scenario)

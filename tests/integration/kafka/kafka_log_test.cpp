@@ -188,5 +188,73 @@ TEST_F(KafkaLogTest, AnUnknownTopicHasNoPartitions) {
   EXPECT_EQ(*member.consumer->partition_count(new_topic(3), seconds(5)), 3);
 }
 
+// One request for all partitions answers what a request for each does; and it is spent by being used: a rewind asks the broker again.
+TEST_F(KafkaLogTest, BoundsAskedForTogetherAreThoseOfEachPartitionAndServeOnce) {
+  const std::string topic = new_topic(3);
+  produce(topic, 0, 500);
+  Member member(client_, topic);
+  ASSERT_TRUE(member.consumer->subscribe({topic}));
+  ASSERT_TRUE(member.poll_until([&] { return member.assigned.size() == 3; }));
+  std::vector<std::int64_t> singly;
+  for (std::uint32_t slot = 0; slot < 3; ++slot) singly.push_back(member.log->bounds(slot)->high);
+  const auto together = member.log->queue().watermarks(member.assigned, seconds(10));
+  ASSERT_TRUE(together) << together.error().message;
+  std::int64_t sum = 0;
+  for (std::uint32_t slot = 0; slot < 3; ++slot) {
+    ASSERT_TRUE((*together)[slot]) << "slot " << slot;
+    EXPECT_EQ((*together)[slot]->low, 0);
+    EXPECT_EQ((*together)[slot]->high, singly[slot]);
+    sum += singly[slot];
+  }
+  EXPECT_EQ(sum, 500);
+
+  member.log->ask_all_bounds();
+  produce(topic, 500, 500);
+  const auto bounds_sum = [&] {
+    std::int64_t out = 0;
+    for (std::uint32_t slot = 0; slot < 3; ++slot) out += member.log->bounds(slot)->high;
+    return out;
+  };
+  EXPECT_EQ(bounds_sum(), 500) << "what was asked for together";
+  EXPECT_EQ(bounds_sum(), 1'000) << "asked anew";
+}
+
+TEST_F(KafkaLogTest, BoundsOfAPartitionThatIsNotThereLeaveTheOthersAnswered) {
+  const std::string topic = new_topic(1);
+  produce(topic, 0, 10);
+  Member member(client_, topic);
+  ASSERT_TRUE(member.consumer->subscribe({topic}));
+  ASSERT_TRUE(member.poll_until([&] { return member.assigned.size() == 1; }));
+  const auto found = member.log->queue().watermarks(std::vector<TopicPartition>{{topic, 0}, {topic, 7}}, seconds(2));
+  if (!found) return;  // refused as a whole: the lane then asks for each
+  ASSERT_TRUE((*found)[0]);
+  EXPECT_EQ((*found)[0]->high, 10);
+  EXPECT_FALSE((*found)[1]);
+}
+
+// The queue holds far less than the backlog, so the client stops fetching again and again, and is woken while the queue is emptied.
+TEST_F(KafkaLogTest, ABacklogManyTimesTheQueuesSizeIsReadOnceAndInOrder) {
+  const std::string topic = new_topic(4);
+  const std::string value(1'000, 'v');
+  constexpr int kRecords = 24'000;
+  std::vector<kafka::OutgoingRecord> records;
+  for (int i = 0; i < kRecords; ++i) records.push_back({topic, "k" + std::to_string(i), value, {}});
+  ASSERT_TRUE(producer_->produce_all(records));
+  client_.options.emplace_back("queued.max.messages.kbytes", Secret("1024"));
+  Member member(client_, topic);
+  ASSERT_TRUE(member.consumer->subscribe({topic}));
+  ASSERT_TRUE(member.poll_until([&] { return member.assigned.size() == 4; }));
+  for (std::uint32_t slot = 0; slot < 4; ++slot) ASSERT_TRUE(member.log->start(slot, 0));
+  Collected seen;
+  ASSERT_TRUE(member.poll_until([&] { return seen.ends.size() == 4; }, &seen));
+  std::int64_t all = 0;
+  for (const auto& [slot, offsets] : seen.offsets) {
+    EXPECT_EQ(offsets, range(0, seen.ends[slot])) << "slot " << slot;
+    all += seen.ends[slot];
+  }
+  EXPECT_EQ(all, kRecords);
+  EXPECT_TRUE(seen.errors.empty());
+}
+
 }  // namespace
 }  // namespace foldline

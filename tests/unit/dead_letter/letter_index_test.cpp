@@ -70,6 +70,17 @@ TEST_F(LetterIndexTest, AMarkThatIsReadBeforeItsLetterCounts) {
   EXPECT_EQ(only().state, LetterState::discarded);
 }
 
+TEST_F(LetterIndexTest, ALetterOfALaterGenerationIsOpenAgain) {
+  add(letter(7, 3));
+  add(mark(7, LetterState::replayed, 3));
+  LetterRecord anew = letter(7);
+  anew.letter->generation = 2;
+  add(anew);
+  EXPECT_EQ(only().state, LetterState::open);
+  EXPECT_EQ(only().generation, 2);
+  EXPECT_EQ(only().retry_count, 0);
+}
+
 TEST_F(LetterIndexTest, OfTwoMarksTheNewestDecides) {
   add(letter(7));
   add(mark(7, LetterState::discarded, 0, 5));

@@ -14,13 +14,13 @@ class LaneReplay : public LaneTest {
     settle();
   }
   // As the dlq tool writes the event that stood at `offset` of tp.
-  void append_replayed(const std::string& value, std::int64_t offset, std::int32_t retry_count = 0) {
+  void append_replayed(const std::string& value, std::int64_t offset, std::int32_t retry_count = 0, std::int64_t generation = 1) {
     FakeRecord record;
     record.timestamp_us = 5'000'000;
     record.key = "k";
     record.value = value;
     const std::string id = "p:t:0:" + std::to_string(offset);
-    record.headers = codec::replay_headers({id, retry_count, "t", 0, offset, 1'000'000});
+    record.headers = codec::replay_headers({id, retry_count, "t", 0, offset, 1'000'000, generation});
     record.headers.emplace_back("own", "v");
     broker.append(replay, std::move(record));
     settle();
@@ -93,6 +93,19 @@ TEST_F(LaneReplay, OneThatIsTooLargeStillNamesItsLetter) {
   EXPECT_EQ(letters.all()[0].offset, 9);
   EXPECT_EQ(letters.all()[0].retry_count, 3);
   EXPECT_TRUE(letters.all()[0].omitted_bytes);
+}
+
+TEST_F(LaneReplay, AnotherGenerationsLetterIsPassedOver) {
+  append("a|bad|k|1");
+  options.generation = 2;
+  start_both();
+  EXPECT_EQ(letters.all().at(0).generation, 2);
+  append_replayed("a|add|k|5", 0, 0, 1);
+  EXPECT_EQ(h->stats.skipped.load(), 1U);
+  EXPECT_EQ(h->stats.events.load(), 0U);
+  EXPECT_EQ(checkpoint(replay), 1);
+  append_replayed("a|add|k|5", 0, 0, 2);
+  EXPECT_EQ(h->stats.events.load(), 1U);
 }
 
 TEST_F(LaneReplay, ARecordThatIsNoReplayIsALetterOfTheReplayTopic) {

@@ -1,0 +1,28 @@
+// What a store answers that can't build a generation beside the live one.
+#include "sinks/sink.h"
+
+namespace foldline {
+
+namespace {
+
+tl::unexpected<Error> one_generation() {
+  return fail(ErrorCode::config, "this store keeps one generation: it can't build another beside it in this build of Foldline",
+              "stop the workers, empty the store of what the projection keeps, its checkpoints too, and start them again");
+}
+
+}  // namespace
+
+std::string_view to_string(GenerationState state) {
+  switch (state) {
+    case GenerationState::building: return "building";
+    case GenerationState::live: return "live";
+    case GenerationState::retired: return "retired";
+  }
+  return "live";
+}
+
+Result<std::vector<Generation>> Store::generations() { return one_generation(); }
+Result<void> Store::go_live() { return one_generation(); }
+Result<void> Store::drop_generation(std::int64_t /*number*/) { return one_generation(); }
+
+}  // namespace foldline
