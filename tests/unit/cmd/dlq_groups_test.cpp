@@ -32,7 +32,7 @@ class Groups : public ::testing::Test {
   }
   void close(std::int64_t offset, LetterState state) {
     LetterRecord record;
-    record.mark = LetterMark{"shop:orders:0:" + std::to_string(offset), state, 0, 0, "", ""};
+    record.mark = LetterMark{"shop:orders:0:" + std::to_string(offset), state, 0, 1, 0, "", ""};
     ASSERT_TRUE(index.add("orders.dlq", 0, 1'000 + offset, record));
   }
   std::vector<LetterHead> all(LetterFilter filter = {}) {

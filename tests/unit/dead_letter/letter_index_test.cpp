@@ -20,7 +20,7 @@ LetterRecord letter(std::int64_t offset, std::int32_t retry_count = 0, const std
 
 LetterRecord mark(std::int64_t offset, LetterState state, std::int32_t retry_count = 0, std::int64_t at_us = 0) {
   LetterRecord out;
-  out.mark = LetterMark{"shop:orders:0:" + std::to_string(offset), state, retry_count, at_us, "", ""};
+  out.mark = LetterMark{"shop:orders:0:" + std::to_string(offset), state, retry_count, 1, at_us, "", ""};
   return out;
 }
 

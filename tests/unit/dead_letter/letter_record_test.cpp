@@ -105,7 +105,7 @@ TEST(LetterRecord, WhatWasCutOrHiddenIsNotTakenForTheEvent) {
 }
 
 TEST(LetterRecord, AMarkComesBack) {
-  const LetterMark mark{"shop:orders:0:1", LetterState::discarded, 3, 1'775'207'700'000'000, "a \"probe\"", "ada"};
+  const LetterMark mark{"shop:orders:0:1", LetterState::discarded, 3, 2, 1'775'207'700'000'000, "a \"probe\"", "ada"};
   const kafka::OutgoingRecord out = mark_record(mark, "shop", "orders.dlq");
   EXPECT_EQ(out.topic, "orders.dlq");
   EXPECT_EQ(out.key, "shop:orders:0:1");
@@ -117,6 +117,7 @@ TEST(LetterRecord, AMarkComesBack) {
   EXPECT_EQ(back.mark->letter_id, mark.letter_id);
   EXPECT_EQ(back.mark->state, LetterState::discarded);
   EXPECT_EQ(back.mark->retry_count, 3);
+  EXPECT_EQ(back.mark->generation, 2);
   EXPECT_EQ(back.mark->at_us, mark.at_us);
   EXPECT_EQ(back.mark->because, mark.because);
   EXPECT_EQ(back.mark->by, "ada");
