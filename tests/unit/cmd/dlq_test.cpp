@@ -44,7 +44,7 @@ class Dlq : public ::testing::Test {
 };
 
 TEST_F(Dlq, LetterTopicsAreThoseOfTheSourcesTopicsAndOfTheReplayTopic) {
-  const Projection projection = load(file("[orders, 'shop-*']"));
+  const Projection projection = load(file("[orders, 'shop-*']", "", "cross_partition: never, "));
   ASSERT_NE(projection, nullptr) << said_;
   const std::map<std::string, int> topics = {{"orders", 4}, {"orders.dlq", 1},      {"shop-gone.dlq", 1},
                                              {"other", 1},  {"other.dlq", 1},       {"shop.replay", 1},
@@ -59,7 +59,7 @@ TEST_F(Dlq, OneTopicForAllLettersIsFoundByItsName) {
 }
 
 TEST_F(Dlq, TheReplayTopicIsReadBehindTheSourcesAndMatchesNoPattern) {
-  const Projection projection = load(file("'*'"));
+  const Projection projection = load(file("'*'", "", "cross_partition: never, "));
   ASSERT_NE(projection, nullptr) << said_;
   EXPECT_EQ(source_of_topic(projection->file, "orders"), 0);
   EXPECT_EQ(source_of_topic(projection->file, "shop.replay"), 1);
