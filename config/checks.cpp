@@ -77,6 +77,10 @@ void check_topic(const ProjectionFile& file, std::size_t source, const Named& to
           "a topic stands in one source of a file");
     }
   }
+  if (topic.name == file.projection + ".replay") {
+    diagnostics.error(topic.at, "the topic `" + topic.name + "` is where `foldline dlq replay` writes for this projection",
+                      "read another topic, or give the projection another name");
+  }
   if (topic.name == file.dead_letter.topic) {
     diagnostics.error(topic.at, "the topic `" + topic.name + "` is the dead-letter topic of this projection",
                       "read another topic, or send letters elsewhere");

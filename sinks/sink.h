@@ -247,6 +247,8 @@ class Store {
   // answers what is kept. The text is the engine's; at most kMaxFirstTopicsBytes.
   virtual Result<std::string> first_topics(const std::string& now) = 0;
 
+  // The generation that prepare() has bound this store to.
+  [[nodiscard]] virtual std::int64_t generation() const { return 1; }
   // Generations, for `rebuild`. A store that can't build one beside the live one says so: the default.
   virtual Result<std::vector<Generation>> generations();
   // Of a store that was opened to build: its generation takes the live one's place, all views at once; the live one is retired and its

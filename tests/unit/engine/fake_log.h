@@ -30,6 +30,7 @@ class FakeBroker {
  public:
   // Answers the record's offset.
   std::int64_t append(const TopicPartition& partition, std::optional<std::string> value, std::int64_t timestamp_us = 1'000'000);
+  std::int64_t append(const TopicPartition& partition, FakeRecord record);    // its offset is given
   void control_records(const TopicPartition& partition, std::int64_t count);  // offsets without a record
   void remove_below(const TopicPartition& partition, std::int64_t low);       // retention
   void compact_away(const TopicPartition& partition, std::int64_t offset);
