@@ -16,7 +16,7 @@ build: ## the program: build/foldline
 deps: ## every package that any target here needs, by apt (root or sudo)
 	@deploy/local/install build servers demo test bench check
 
-demo: ## Kafka and PostgreSQL, 200,000 orders with faults, and the totals compared
+demo: ## Kafka and three stores, 200,000 orders with faults, and every total compared
 	@deploy/local/demo
 
 demo-stop: ## the demo's worker and servers
