@@ -54,6 +54,13 @@ enum AttributeSlot : std::uint32_t {
   kAttributeSlots,
 };
 
+// What a replayed event carries of the letter it comes from (common/codec/replay_decoder.h).
+struct Replay {
+  std::string_view identity;     // letter ID and retry count: what the processed IDs remember in place of the event's own ID (G14)
+  std::int32_t retry_count = 0;  // of that letter
+  std::int64_t generation = 1;   // in which it failed: another one has folded its event by itself, or made a letter of its own
+};
+
 // Lives in its batch's arena. `slots` is what expressions read: attributes first, then one slot a path of the source's PathSet;
 // a path that is not there is absent.
 struct Event {
@@ -64,6 +71,7 @@ struct Event {
   std::string_view id;  // empty: the position is the identity (G14)
   std::int64_t time_us = 0;
   std::string_view correlation_id;  // empty: none
+  const Replay* replay = nullptr;   // null: not replayed. Else `record` is the original one, not the one of the replay topic
 };
 
 }  // namespace foldline

@@ -60,7 +60,7 @@ struct IndexOptions {
 struct ViewSchema {
   std::string name;
   std::string kind = "table";
-  std::string store_name;  // table (`schema.table` or `table`), index or key template
+  std::string store_name;  // table (`schema.table` or `table`), index or key template; empty in Redis: the store's default
   std::string doc;
   std::vector<KeyPart> key;
   std::vector<Field> fields;
@@ -69,7 +69,7 @@ struct ViewSchema {
   std::int16_t guard_deleted = -1;
   std::int16_t soft_delete = -1;     // index of the field that `delete` fills, -1: hard deletes
   std::int64_t expire_after_us = 0;  // 0: never
-  std::string expire_from;           // a key part or field (date, timestamptz)
+  std::string expire_from;           // a key part or field (date, timestamptz); empty: the time of the row's newest event
   std::vector<ViewIndex> indexes;
   std::int32_t fillfactor = 0;  // 0: the store's default
   IndexOptions index;           // kind index only

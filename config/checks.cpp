@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "config/kind.h"
 #include "config/levels.h"
 #include "config/limits.h"
 #include "config/pattern.h"
@@ -56,6 +57,7 @@ void warn_double_counts(const ProjectionFile& file, const ViewSpec& view, Diagno
 void check_tables(const ProjectionFile& file, Diagnostics& diagnostics) {
   std::map<std::string, std::string> keeper;
   for (const ViewSpec& view : file.views) {
+    if (is_redis_kind(view.kind)) continue;
     const bool has_schema = view.store_name.find('.') != std::string::npos;
     const std::string table = has_schema ? view.store_name : file.store.schema + "." + view.store_name;
     const auto [first, is_new] = keeper.emplace(table, view.name);
@@ -74,6 +76,10 @@ void check_topic(const ProjectionFile& file, std::size_t source, const Named& to
           "the topic `" + topic.name + "` is read by the source `" + file.sources[before].name + "` already, there as `" + other.name + "`",
           "a topic stands in one source of a file");
     }
+  }
+  if (topic.name == file.projection + ".replay") {
+    diagnostics.error(topic.at, "the topic `" + topic.name + "` is where `foldline dlq replay` writes for this projection",
+                      "read another topic, or give the projection another name");
   }
   if (topic.name == file.dead_letter.topic) {
     diagnostics.error(topic.at, "the topic `" + topic.name + "` is the dead-letter topic of this projection",
@@ -99,6 +105,7 @@ void check_file(const ProjectionFile& file, Diagnostics& diagnostics) {
     warn_money(view, diagnostics);
     warn_double_counts(file, view, diagnostics);
   }
+  check_kinds(file, diagnostics);
   check_tables(file, diagnostics);
   for (std::size_t source = 0; source < file.sources.size(); ++source) {
     for (const Named& topic : file.sources[source].topics) check_topic(file, source, topic, diagnostics);

@@ -45,25 +45,34 @@ void load_patch(Reader& reader, const YamlNode& node, ClauseSpec& out) {
   out.patch = reader.names(node, "patch", kMaxColumns);
 }
 
+// The short form, `add: 1`, is kept without a name: the kind of the view says which field is meant (kind.cpp).
 std::vector<NamedExpr> load_operation(Reader& reader, const YamlNode& node, std::string_view operation) {
-  if (!node.is_map() && !node.bad) {
+  std::vector<NamedExpr> out;
+  if (node.is_scalar() && !node.bad) {
+    if (auto expr = reader.expression(node, operation)) out.push_back({"", node.at, std::move(*expr)});
+    return out;
+  }
+  return reader.expressions(node, operation);
+}
+
+std::vector<NamedExpr> load_merge(Reader& reader, const YamlNode& node, std::string_view operation) {
+  if (!node.is_map() && !node.is_scalar() && !node.bad) {
     reader.error(node.at, "`" + std::string(operation) + "` takes a map field → expression",
-                 "write " + std::string(operation) + ": {field: expression}; the short form belongs to Redis counters");
+                 "write " + std::string(operation) + ": {field: expression}");
     return {};
   }
-  std::vector<NamedExpr> out = reader.expressions(node, operation);
-  if (node.entries.empty() && !node.bad)
+  if (node.is_map() && node.entries.empty() && !node.bad)
     reader.error(node.at, "`" + std::string(operation) + "` names no field", "name one, or remove the key");
-  return out;
+  return load_operation(reader, node, operation);
 }
 
 void load_set(Reader& reader, const YamlNode& node, ClauseSpec& out) {
   out.has_set = true;
-  out.set = reader.expressions(node, "set");
+  out.set = load_operation(reader, node, "set");
 }
-void load_add(Reader& reader, const YamlNode& node, ClauseSpec& out) { out.add = load_operation(reader, node, "add"); }
-void load_min(Reader& reader, const YamlNode& node, ClauseSpec& out) { out.min = load_operation(reader, node, "min"); }
-void load_max(Reader& reader, const YamlNode& node, ClauseSpec& out) { out.max = load_operation(reader, node, "max"); }
+void load_add(Reader& reader, const YamlNode& node, ClauseSpec& out) { out.add = load_merge(reader, node, "add"); }
+void load_min(Reader& reader, const YamlNode& node, ClauseSpec& out) { out.min = load_merge(reader, node, "min"); }
+void load_max(Reader& reader, const YamlNode& node, ClauseSpec& out) { out.max = load_merge(reader, node, "max"); }
 
 void load_delete(Reader& reader, const YamlNode& node, ClauseSpec& out) {
   const auto yes = reader.boolean(node, "delete");
@@ -96,12 +105,20 @@ constexpr Property<ClauseSpec> kClause[] = {
      load_patch},
     {{.name = "set",
       .shape = Shape::expressions,
-      .doc = "field → expression; none leaves the field as it is, null sets null; `set: {}` only makes sure that the row exists"},
+      .doc = "field → expression; none leaves the field as it is, null sets null; `set: {}` only makes sure that the row exists",
+      .or_name = true},
      load_set},
-    {{.name = "add", .shape = Shape::expressions, .doc = "sum: int, bigint, numeric, interval"}, load_add},
-    {{.name = "min", .shape = Shape::expressions, .doc = "keep the smaller: int, bigint, numeric, interval, text, date, timestamptz"},
+    {{.name = "add",
+      .shape = Shape::expressions,
+      .doc = "sum: int, bigint, numeric, interval; `add: 1` is short for the one field of a counter or sorted set",
+      .or_name = true},
+     load_add},
+    {{.name = "min",
+      .shape = Shape::expressions,
+      .doc = "keep the smaller: int, bigint, numeric, interval, text, date, timestamptz",
+      .or_name = true},
      load_min},
-    {{.name = "max", .shape = Shape::expressions, .doc = "keep the greater: as `min`"}, load_max},
+    {{.name = "max", .shape = Shape::expressions, .doc = "keep the greater: as `min`", .or_name = true}, load_max},
     {{.name = "append", .refused = "keep the elements as rows of a view of their own"}},
     {{.name = "remove", .refused = "keep the elements as rows of a view of their own"}},
     {{.name = "delete", .shape = Shape::boolean, .doc = "`true`: delete the row; no other operation beside it"}, load_delete},

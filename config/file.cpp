@@ -97,10 +97,12 @@ void load_file_store(Reader& reader, const YamlNode& node, FileDraft& out) {
     load_store(reader, node, out.file.store);
     return;
   }
-  const bool bare_kind =
-      node.is_scalar() && (node.text == "memory" || node.text == "postgres") && out.shared.find("stores", node.text) == nullptr;
+  const bool bare_kind = node.is_scalar() && (node.text == "memory" || node.text == "postgres" || node.text == "redis") &&
+                         out.shared.find("stores", node.text) == nullptr;
   if (bare_kind) {
-    const std::string written = node.text == "memory" ? "{memory: {}}" : "{postgres: {url: \"${POSTGRES_URL}\"}}";
+    const std::string written = node.text == "memory"  ? "{memory: {}}"
+                                : node.text == "redis" ? "{redis: {url: \"${REDIS_URL}\"}}"
+                                                       : "{postgres: {url: \"${POSTGRES_URL}\"}}";
     reader.error(node.at, "`store` takes a map or a name of foldline.yaml", "write store: " + written);
     return;
   }

@@ -24,6 +24,7 @@ struct SharedFile {
 
 void load_source(Reader& reader, const YamlNode& node, SourceSpec& out);
 void load_store(Reader& reader, const YamlNode& node, StoreSpec& out);
+void load_redis(Reader& reader, const YamlNode& node, StoreSpec& out);
 // The levels behind a store's name, where they have a file of their own.
 void load_opensearch(Reader& reader, const YamlNode& node, StoreSpec& out);
 void load_elasticsearch(Reader& reader, const YamlNode& node, StoreSpec& out);
@@ -53,6 +54,7 @@ void check_file(const ProjectionFile& file, Diagnostics& diagnostics);
 // Every level's table, for the reference and the schema.
 void describe_source(std::vector<LevelDescription>& out);
 void describe_store(std::vector<LevelDescription>& out);
+LevelDescription describe_redis();
 void describe_search_store(std::vector<LevelDescription>& out);
 void describe_view(std::vector<LevelDescription>& out);
 void describe_field(std::vector<LevelDescription>& out);

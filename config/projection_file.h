@@ -154,7 +154,7 @@ struct SearchSpec {
 };
 
 struct StoreSpec {
-  std::string kind;  // postgres, memory, elasticsearch, opensearch (the rest is refused until built)
+  std::string kind;  // postgres, redis, opensearch, elasticsearch, memory (sqlite: refused until built)
   Location at;
   Secret url;          // may hold a password: prints ***
   std::string schema;  // postgres: default "public"

@@ -58,7 +58,7 @@ void load_memory(Reader& reader, const YamlNode& node, StoreSpec& out) {
   read_level(reader, node, kMemoryLevel, out);
 }
 
-constexpr std::string_view kBuiltStores = "the stores of this build are postgres, opensearch, elasticsearch and memory";
+constexpr std::string_view kBuiltStores = "the stores of this build are postgres, redis, opensearch, elasticsearch and memory";
 
 constexpr Property<StoreSpec> kStore[] = {
     {{.name = "postgres", .shape = Shape::level, .doc = "tables in a Postgres database", .level = "a postgres store"}, load_postgres},
@@ -67,7 +67,7 @@ constexpr Property<StoreSpec> kStore[] = {
       .doc = "rows that live as long as the process, for tests: {memory: {}}",
       .level = "a memory store"},
      load_memory},
-    {{.name = "redis", .refused = kBuiltStores}},
+    {{.name = "redis", .shape = Shape::level, .doc = "keys in a Redis server", .level = "a redis store"}, load_redis},
     {{.name = "opensearch", .shape = Shape::level, .doc = "documents in OpenSearch", .level = "a search store"}, load_opensearch},
     {{.name = "elasticsearch", .shape = Shape::level, .doc = "documents in Elasticsearch", .level = "a search store"}, load_elasticsearch},
     {{.name = "sqlite", .refused = kBuiltStores}},
@@ -195,6 +195,7 @@ void load_dead_letter(Reader& reader, const YamlNode& node, DeadLetterSpec& out)
 void describe_store(std::vector<LevelDescription>& out) {
   out.push_back(describe(kStoreLevel));
   out.push_back(describe(kPostgresLevel));
+  out.push_back(describe_redis());
   out.push_back(describe(kMemoryLevel));
   describe_search_store(out);
   out.push_back(describe(kKafkaLevel));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string>
 
+#include "config/kind.h"
 #include "config/levels.h"
 #include "config/limits.h"
 #include "config/yaml_json.h"
@@ -9,18 +10,18 @@
 namespace foldline::config {
 namespace {
 
-constexpr std::string_view kTableInstead = "this build keeps tables; remove `kind` or write `kind: table`";
+constexpr std::string_view kRedisInstead = "in Redis this build keeps counter, hash, json, sorted_set and set";
 constexpr std::string_view kOtherKind = "it belongs to a kind of view that is not built yet; remove it";
 
 constexpr Choice kKinds[] = {{"table"},
                              {"index"},
-                             {"hash", kTableInstead},
-                             {"json", kTableInstead},
-                             {"counter", kTableInstead},
-                             {"sorted_set", kTableInstead},
-                             {"set", kTableInstead},
-                             {"hyperloglog", kTableInstead},
-                             {"stream", kTableInstead}};
+                             {"hash"},
+                             {"json"},
+                             {"counter"},
+                             {"sorted_set"},
+                             {"set"},
+                             {"hyperloglog", kRedisInstead},
+                             {"stream", kRedisInstead}};
 constexpr Choice kCrossPartition[] = {{"never"}, {"arrival_order"}};
 
 // ---- expire
@@ -35,7 +36,10 @@ void load_from(Reader& reader, const YamlNode& node, ViewSpec& out) {
 
 constexpr Property<ViewSpec> kExpire[] = {
     {{.name = "after", .shape = Shape::duration, .required = true, .doc = "how long a row stays: 30s 5m 2h 7d 2w"}, load_after},
-    {{.name = "from", .shape = Shape::name, .required = true, .doc = "the key part or field (date, timestamptz) from which that counts"},
+    {{.name = "from",
+      .shape = Shape::name,
+      .fallback = "Redis: the time of the row's newest event; a table needs it",
+      .doc = "the key part or field (date, timestamptz) from which that counts"},
      load_from},
 };
 constexpr Level<ViewSpec> kExpireLevel = {
@@ -154,16 +158,20 @@ void load_kind(Reader& reader, const YamlNode& node, ViewSpec& out) {
   if (const auto index = read_choice(reader, node, "kind", kKinds)) out.kind = std::string(kKinds[*index].word);
 }
 
+// What it must look like depends on the kind: see settle_kinds(), and kind.cpp for Redis.
 void load_name(Reader& reader, const YamlNode& node, ViewSpec& out) {
-  const auto name = reader.text(node, "name");
+  auto name = reader.text(node, "name");
   if (!name) return;
-  if (name->find('{') != std::string::npos) {
-    reader.error(node.at, "`{part}` in a `name` belongs to kinds that are not built yet",
-                 "write the name of one table or index: orders, or silver.orders");
-    return;
-  }
-  out.store_name = *name;
+  out.store_name = std::move(*name);
   out.name_written = Named{node.text, node.at};
+}
+
+// Placeholders belong to the keys of Redis.
+bool has_placeholder(Reader& reader, const ViewSpec& view) {
+  if (view.store_name.find('{') == std::string::npos) return false;
+  reader.error(view.name_written->at, "`{part}` in a `name` belongs to the keys of Redis",
+               "write the name of one table or index: orders, or silver.orders");
+  return true;
 }
 
 // A table: `orders` or `silver.orders`. What can name one depends on the kind, which need not have been written when the name is read.
@@ -171,11 +179,13 @@ void check_table_name(Reader& reader, const ViewSpec& view) {
   const std::string& name = view.store_name;
   const std::size_t dot = name.find('.');
   const Named& written = *view.name_written;
+  if (has_placeholder(reader, view)) return;
   if (dot != std::string::npos && !reader.check_identifier(name.substr(0, dot), written.at, "the schema of", written.name)) return;
   reader.check_identifier(dot == std::string::npos ? name : name.substr(dot + 1), written.at, "the table", written.name);
 }
 
 void check_index_name(Reader& reader, const ViewSpec& view) {
+  if (has_placeholder(reader, view)) return;
   const std::string& name = view.store_name;
   const bool shaped = !name.empty() && name.size() <= kMaxIndexNameBytes && name.front() != '-' && name.front() != '_' &&
                       name.front() != '.' && std::all_of(name.begin(), name.end(), [](char c) {
@@ -225,11 +235,14 @@ void load_cross_partition(Reader& reader, const YamlNode& node, ViewSpec& out) {
 constexpr Property<ViewSpec> kView[] = {
     {{.name = "kind",
       .shape = Shape::choice,
-      .fallback = "`table`; in a search store `index`",
+      .fallback = "`table`; in a search store `index`; required in Redis",
       .doc = "what a row is kept as",
       .choices = kKinds},
      load_kind},
-    {{.name = "name", .shape = Shape::text, .fallback = "the view's name", .doc = "the table, `table` or `schema.table`; or the index"},
+    {{.name = "name",
+      .shape = Shape::text,
+      .fallback = "the view's name; Redis: `PROJECTION:VIEW:{part}...`",
+      .doc = "the table: `table` or `schema.table`; the index; in Redis the key, in which {part} stands for a part of `key`"},
      load_name},
     {{.name = "doc", .shape = Shape::text, .fallback = "none", .doc = "the table's comment"},
      [](Reader& r, const YamlNode& n, ViewSpec& out) { out.doc = r.doc(n); }},
@@ -301,6 +314,7 @@ void load_views(Reader& reader, const YamlNode& node, std::vector<ViewSpec>& out
     view.at = entry.key.text_at;
     reader.check_identifier(view.name, entry.key.at, "the view");
     if (is_refused_kind(reader, entry.value) || !read_level(reader, entry.value, kViewLevel, view)) continue;
+    settle_kind(reader, entry.value, view);
     out.push_back(std::move(view));
   }
 }
@@ -311,7 +325,8 @@ void settle_kinds(Reader& reader, const StoreSpec& store, std::vector<ViewSpec>&
   const std::string_view kept = search ? "index" : "table";
   for (ViewSpec& view : views) {
     if (view.kind.empty()) view.kind = kept;
-    if (!store.kind.empty() && view.kind != kept) {
+    if (is_redis_kind(view.kind) || store.kind == "redis") continue;  // kind.cpp
+    if (!store.kind.empty() && store.kind != "memory" && view.kind != kept) {
       reader.error(view.at,
                    "the view " + view.name + " is of the kind `" + view.kind + "`, and the store " + store.kind +
                        " keeps views of the kind `" + std::string(kept) + "`",

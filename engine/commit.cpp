@@ -98,7 +98,7 @@ void Commit::prepare() {
     counts.letters_project += letter.stage == Stage::project ? 1U : 0U;
     counts.letters_store += letter.stage == Stage::store ? 1U : 0U;
     counts.letters_rejected += letter.error.code == ErrorCode::rejected ? 1U : 0U;
-    if (!letter.written) letters.push_back(make_letter(entry, letter, failed_at_us));
+    if (!letter.written) letters.push_back(make_letter(entry, letter, failed_at_us, generation));
   }
 }
 
@@ -138,15 +138,17 @@ StoredPosition position_after(const Commit& commit, std::size_t part) {
   return out;
 }
 
-Letter make_letter(const BatchEntry& entry, const BatchLetter& letter, std::int64_t failed_at_us) {
-  const Record& record = entry.content->record;
+Letter make_letter(const BatchEntry& entry, const BatchLetter& letter, std::int64_t failed_at_us, std::int64_t generation) {
   const Event& event = entry.content->event;
+  const Record& record = *event.record;  // of a replayed event, the original: it stays one letter, whatever it is tried
   Letter out;
   out.stage = letter.stage;
   out.code = letter.error.code;
   out.reason = letter_reason(letter.error);
   out.error = letter.error.hint.empty() ? letter.error.message : letter.error.message + " (" + letter.error.hint + ")";
   out.failed_at_us = failed_at_us;
+  out.generation = generation;
+  if (event.replay != nullptr) out.retry_count = event.replay->retry_count + 1;
   out.topic_partition = *record.topic_partition;
   out.offset = record.offset;
   out.timestamp_us = record.timestamp_us;

@@ -69,6 +69,7 @@ struct Commit {
   Uuid batch_id;
   std::int64_t id_window = 0;
   std::int64_t failed_at_us = 0;  // for the letters
+  std::int64_t generation = 1;    // for the letters
 
   void prepare();
   void count(const BatchEntry& entry);
@@ -92,6 +93,6 @@ struct Commit {
 // The lane's position after the commit has been applied.
 StoredPosition position_after(const Commit& commit, std::size_t part);
 
-Letter make_letter(const BatchEntry& entry, const BatchLetter& letter, std::int64_t failed_at_us);
+Letter make_letter(const BatchEntry& entry, const BatchLetter& letter, std::int64_t failed_at_us, std::int64_t generation);
 
 }  // namespace foldline

@@ -27,6 +27,7 @@ Fold::Fold(const std::vector<ViewSchema>& views) : views_(views), tables_(views.
     tables_[i].slots.resize(kFirstSlots);
     tables_[i].may_refuse =
         std::any_of(views[i].fields.begin(), views[i].fields.end(), [](const Field& f) { return (f.ops & ~op_bit(Op::set)) != 0; });
+    tables_[i].keeps_times = views[i].expire_after_us > 0 && views[i].expire_from.empty();
   }
 }
 
@@ -43,7 +44,7 @@ void Fold::begin(Arena& arena) {
   }
 }
 
-FoldResult Fold::add(std::span<const Change> changes, std::optional<EventOrigin> origin) {
+FoldResult Fold::add(std::span<const Change> changes, std::optional<EventOrigin> origin, std::int64_t event_time_us) {
   const bool empty = row_count_ == 0;
   Error error;
   if (auto r = try_add(changes); !r) {
@@ -58,6 +59,9 @@ FoldResult Fold::add(std::span<const Change> changes, std::optional<EventOrigin>
   }
   if (origin) {
     for (Row* row : touched_) add_source(*row, *origin);
+  }
+  for (Row* row : touched_) {
+    if (row->keeps_time) row->newest_event_time_us = std::max(row->newest_event_time_us, event_time_us);
   }
   return {};
 }
@@ -132,6 +136,7 @@ Fold::Row& Fold::find_or_create(const Change& change) {
   Row* row = std::construct_at(arena_->array<Row>(1));
   row->key_hash = change.key_hash;
   row->key = change.key;
+  row->keeps_time = table.keeps_times;
   row->cells = arena_->array<Cell>(view.fields.size());
   std::uninitialized_default_construct_n(row->cells, view.fields.size());
   if (view.guard_count > 0) {
@@ -186,6 +191,7 @@ void Fold::erase(const ViewSchema& view, Row& row, const Change& change) {
   } else {
     start_anew(view, row, RowBase::erase);
     row.upserted = false;
+    row.newest_event_time_us = INT64_MIN;
   }
 }
 
@@ -205,7 +211,10 @@ Result<void> Fold::upsert(const ViewSchema& view, Row& row, const Change& change
   const bool soft_deleted = row.soft_deleted && view.guard_deleted < 0;
   if (!row.upserted || row.base == RowBase::erase || soft_deleted) {
     save_header(row);
-    if (row.base == RowBase::erase) row.base = RowBase::reset;
+    if (row.base == RowBase::erase) {
+      row.base = RowBase::reset;
+      row.newest_event_time_us = INT64_MIN;  // the delete's own does not count
+    }
     if (soft_deleted) start_anew(view, row, RowBase::reset);
     row.upserted = true;
   }
@@ -269,7 +278,8 @@ void Fold::save_cell(Row& row, std::size_t field) {
 }
 
 void Fold::save_header(Row& row) {
-  if (keep_undo_) undo_.push_back({&row, SavedHeader{row.base, row.soft_deleted, row.upserted, row.deleted_at_us}});
+  if (keep_undo_)
+    undo_.push_back({&row, SavedHeader{row.base, row.soft_deleted, row.upserted, row.deleted_at_us, row.newest_event_time_us}});
 }
 
 void Fold::roll_back() {
@@ -286,6 +296,7 @@ void Fold::roll_back() {
       row.soft_deleted = header->soft_deleted;
       row.upserted = header->upserted;
       row.deleted_at_us = header->deleted_at_us;
+      row.newest_event_time_us = header->newest_event_time_us;
     } else {
       remove_newest(std::get<Created>(what).view, row);
     }

@@ -54,7 +54,8 @@ class Fold {
   // Folds all changes of one event or, unless the outcome is `folded`, none. Whether an event is refused does not depend on the batch:
   // only on whether it can be folded alone (it can't with two different operations on one field of one row, or sums past 38 digits).
   // `origin` (stores with row watermarks): each row remembers which offsets went into it (FoldedRow::sources).
-  FoldResult add(std::span<const Change> changes, std::optional<EventOrigin> origin = std::nullopt);
+  // `event_time_us`: for rows that expire by it (FoldedRow::newest_event_time_us).
+  FoldResult add(std::span<const Change> changes, std::optional<EventOrigin> origin = std::nullopt, std::int64_t event_time_us = INT64_MIN);
 
   [[nodiscard]] std::size_t row_count() const { return row_count_; }
   // In file order, views without rows left out. Valid until begin().
@@ -64,7 +65,8 @@ class Fold {
   struct Row : FoldedRow {
     std::uint64_t* guard_events = nullptr;  // which event set guards[g]: within one event the last assignment wins
     std::uint64_t touched_by = 0;           // the last event that came here
-    RowSource* source_list = nullptr;       // what `sources` shows, and room to grow
+    bool keeps_time = false;
+    RowSource* source_list = nullptr;  // what `sources` shows, and room to grow
     std::uint32_t source_count = 0;
     std::uint32_t source_capacity = 0;
   };
@@ -77,7 +79,8 @@ class Fold {
     std::vector<Slot> slots;
     std::vector<FoldedRow*> rows;  // each a Row
     std::uint32_t epoch = 1;
-    bool may_refuse = false;  // some field has an operation that can fail to merge
+    bool may_refuse = false;   // some field has an operation that can fail to merge
+    bool keeps_times = false;  // rows expire by their newest event
   };
   struct Created {
     std::uint32_t view;
@@ -96,6 +99,7 @@ class Fold {
     bool soft_deleted;
     bool upserted;
     std::int64_t deleted_at_us;
+    std::int64_t newest_event_time_us;
   };
   // One step back. Only kept for events that may be refused after something was touched.
   struct Undo {

@@ -128,6 +128,12 @@ std::int64_t KafkaLog::known_end(std::uint32_t slot) {
   return queue_->known_end(partitions_[slot]);
 }
 
+Result<std::optional<std::int64_t>> KafkaLog::committed_group_offset(std::uint32_t slot) {
+  auto partition = partition_of(slot);
+  if (!partition) return fail(partition.error());
+  return queue_->committed_group_offset(*partition, kRequestTimeout);
+}
+
 void KafkaLog::commit_group_offset(std::uint32_t slot, std::int64_t next_offset) {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (lock.owns_lock() && slot < group_offsets_.size()) group_offsets_[slot] = next_offset;

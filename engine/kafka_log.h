@@ -34,6 +34,7 @@ class KafkaLog final : public LogReader {
   Result<std::int64_t> offset_for_time(std::uint32_t slot, std::int64_t timestamp_us) override;
   void stop(std::uint32_t slot) override;
   std::int64_t known_end(std::uint32_t slot) override;
+  Result<std::optional<std::int64_t>> committed_group_offset(std::uint32_t slot) override;
   void commit_group_offset(std::uint32_t slot, std::int64_t next_offset) override;
   // Sends what commit_group_offset() has collected; poll() does so once in kGroupCommitInterval. Before leaving the group.
   void flush_group_offsets();

@@ -61,7 +61,8 @@ struct LaneOptions {
   std::vector<StartAt> start_at;  // per source; missing: earliest
   std::vector<bool> has_ids;      // per source: its events may name an ID of their own; missing: true
   OnLostData on_lost_data = OnLostData::stop;
-  std::vector<bool> redacted;  // per source; true: the store's own words about an event may quote hidden values, so nobody sees them
+  std::int64_t generation = 1;  // of the store's; letters name it, and replays of another one's letters are passed over
+  std::vector<bool> redacted;   // per source; true: the store's own words about an event may quote hidden values, so nobody sees them
   Duration recheck_interval = std::chrono::seconds(10);     // G3
   Duration idle_commit_interval = std::chrono::seconds(1);  // at most so often a commit that only moves checkpoints at the log's end
   Duration retry_backoff_min = std::chrono::milliseconds(100);

@@ -25,6 +25,7 @@ std::shared_ptr<Commit> Lane::Impl::make_commit() {
   commit->batch_id = make_uuid();
   commit->id_window = options.id_window;
   commit->failed_at_us = deps.wall_time_us();
+  commit->generation = options.generation;
   return commit;
 }
 
@@ -65,7 +66,7 @@ void Lane::Impl::on_rejected(Error error, Instant now) {
 
 void Lane::Impl::on_poison(std::size_t index, Error error) {
   const BatchEntry& entry = sealed->batch->entries()[index];
-  const std::size_t source = (*assignment)[entry.slot].source;
+  const std::size_t source = entry.content->event.source;  // of a replayed event, the original's
   if (source < options.redacted.size() && options.redacted[source]) {
     error.message = "its words are hidden because the source has redacted paths";
     error.hint.clear();

@@ -78,6 +78,7 @@ struct OpenJob final : LaneJob {
   Result<void> open_slot(LogReader& log, std::uint32_t slot, OpenedPartition& found, OpenedSlot& out);
   Result<void> open_known(std::uint32_t slot, const LogBounds& bounds, OpenedPartition& found, OpenedSlot& out, std::int64_t& start);
   Result<std::int64_t> first_offset(LogReader& log, std::uint32_t slot, const LogBounds& bounds) const;
+  Result<bool> checkpoint_vanished(LogReader& log, std::uint32_t slot) const;
   Result<void> load_ids(const OpenedPartition& found, OpenedSlot& out) const;
   void plan_priming(std::uint32_t slot, const LogBounds& bounds, const OpenedPartition& found, OpenedSlot& out, std::int64_t& start) const;
 };

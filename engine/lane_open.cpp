@@ -75,7 +75,9 @@ Result<void> OpenJob::open_slot(LogReader& log, std::uint32_t slot, OpenedPartit
   if (found.found) {
     if (auto r = open_known(slot, *bounds, found, out, start); !r) return r;
   } else {
-    auto first = first_offset(log, slot, *bounds);
+    const auto vanished = checkpoint_vanished(log, slot);
+    if (!vanished) return fail(vanished.error());
+    auto first = *vanished ? Result<std::int64_t>(bounds->low) : first_offset(log, slot, *bounds);
     if (!first) return fail(first.error());
     start = out.next_offset = *first;
     out.stored.missing = true;
@@ -83,6 +85,26 @@ Result<void> OpenJob::open_slot(LogReader& log, std::uint32_t slot, OpenedPartit
   }
   plan_priming(slot, *bounds, found, out, start);
   return log.start(slot, start);
+}
+
+// G22: a store that can lose its data loses its checkpoints with it. The group's committed offset tells that there was one. True: there
+// was, and the owner said `--on-lost-data earliest`.
+Result<bool> OpenJob::checkpoint_vanished(LogReader& log, std::uint32_t slot) const {
+  if (!traits.checkpoint_may_vanish) return false;
+  const auto committed = log.committed_group_offset(slot);
+  if (!committed) return fail(committed.error());
+  if (!*committed) return false;
+  const std::string name = (*assignment)[slot].topic_partition.to_string();
+  std::string what =
+      fmt::format("{}: the store has no checkpoint, but the group has committed offset {}: the store has lost its data", name, **committed);
+  if (options.on_lost_data == OnLostData::earliest) {
+    spdlog::warn("{}; going on at the log's start as told by --on-lost-data earliest", what);
+    return true;
+  }
+  return fail(
+      ErrorCode::log_lost, std::move(what),
+      "restore the store's data; or, to build the views anew from the log, delete the group's offsets or run once with --on-lost-data "
+      "earliest");
 }
 
 // G15: what the window reaches back to and no chunk holds is read from the log once more, for the IDs alone: a projection that starts in

@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kGroup = 32;
 
 Hash128 event_id_hash(const Event& event) {
+  if (event.replay != nullptr) return hash_event_id({}, event.replay->identity);  // G14: let through once, although its own ID is known
   std::string_view source;
   if (event.slots.size() > kSlotSource && event.slots[kSlotSource].is(Kind::text)) source = event.slots[kSlotSource].as_text();
   return hash_event_id(source, event.id);
@@ -77,7 +78,7 @@ void Lane::Impl::prime(Partition& partition, const Record& record) {
   if (primer->entries().back().too_large) return;
   const auto decoded = deps.decoders[content.event.source]->decode(content.record, primer->arena(), content.event);
   deps.stats.primed.fetch_add(1, std::memory_order_relaxed);
-  if ((decoded && *decoded == Decoded::skipped) || content.event.id.empty()) return;
+  if ((decoded && *decoded == Decoded::skipped) || (content.event.replay == nullptr && content.event.id.empty())) return;
   partition.window.record(event_id_hash(content.event), record.offset);
 }
 
@@ -177,17 +178,18 @@ void Lane::Impl::decode(std::size_t index) {
     decode_errors.emplace_back(
         index, Error{ErrorCode::limit, fmt::format("a record of {} bytes is larger than Foldline takes", entry.content->omitted_bytes),
                      "the limit is --max-record-bytes", false});
-    return;
-  }
-  auto decoded = deps.decoders[event.source]->decode(entry.content->record, building->arena(), event);
-  if (!decoded) {
+    deps.decoders[event.source]->identify(entry.content->record, building->arena(), event);
+  } else if (auto decoded = deps.decoders[event.source]->decode(entry.content->record, building->arena(), event); !decoded) {
     entry.outcome = Outcome::failed;
     decode_errors.emplace_back(index, std::move(decoded.error()));
   } else {
     entry.outcome = *decoded == Decoded::skipped ? Outcome::skipped : Outcome::decoded;
   }
-  event.record = &entry.content->record;
-  if (entry.outcome == Outcome::skipped || event.id.empty()) return;  // G14: a position can't come twice, so it needs no remembering
+  if (event.replay == nullptr) event.record = &entry.content->record;
+  // This generation has folded the event in its own place, or made a letter of it there.
+  if (event.replay != nullptr && event.replay->generation != options.generation) entry.outcome = Outcome::skipped;
+  if (entry.outcome == Outcome::skipped || (event.replay == nullptr && event.id.empty()))
+    return;  // G14: a position can't come twice, so it needs no remembering
   entry.has_id = true;
   entry.id = event_id_hash(event);
   partitions[entry.slot].window.prefetch(entry.id);
@@ -244,8 +246,11 @@ FoldResult Lane::Impl::project_and_fold(const BatchEntry& entry, Arena& arena, F
   late_changes = lateness.any() && entry.horizon_us != INT64_MIN ? lateness.drop(changes, entry.horizon_us) : 0;
   const Record& record = entry.content->record;
   if (!partitions[entry.slot].domain_next_offsets.empty() || !rows_ahead.empty()) drop_applied_changes(record);
-  if (!deps.traits.row_watermarks) return into.add(changes);
-  return into.add(changes, EventOrigin{record.topic_partition, record.offset});
+  const Event& event = entry.content->event;
+  const std::int64_t bounded_us = bounded_event_time_us(event);  // G12: an event from the future keeps no row alive
+  const std::int64_t time_us = bounded_us == INT64_MIN ? event.time_us : bounded_us;
+  if (!deps.traits.row_watermarks) return into.add(changes, std::nullopt, time_us);
+  return into.add(changes, EventOrigin{record.topic_partition, record.offset}, time_us);
 }
 
 // G4: before folding, so that the result does not depend on how batches are cut.

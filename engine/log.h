@@ -49,6 +49,9 @@ class LogReader {
   virtual void stop(std::uint32_t /*slot*/) {}
   // The next offset to be written as the client last heard, without asking; -1: not known. For the lag that people see. Never blocks.
   virtual std::int64_t known_end(std::uint32_t /*slot*/) { return -1; }
+  // What the group has committed for the slot; nullopt: nothing. Asks the broker, may block up to a few seconds. Only a sign that the
+  // projection has run before (G22), never a position to start at.
+  virtual Result<std::optional<std::int64_t>> committed_group_offset(std::uint32_t /*slot*/) { return std::nullopt; }
   // For tools that watch lag only; best effort, never blocks, and is skipped while a rebalance runs (G7).
   virtual void commit_group_offset(std::uint32_t slot, std::int64_t next_offset) = 0;
 };

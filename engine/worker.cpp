@@ -33,7 +33,9 @@ Result<std::unique_ptr<LaneRunner>> new_lane(const std::string& name, const Lane
   if (!sink) return fail(sink.error());
   auto letters = parts.new_letters();
   if (!letters) return fail(letters.error());
-  return std::make_unique<LaneRunner>(name, options,
+  LaneOptions of_generation = options;
+  of_generation.generation = store.generation();
+  return std::make_unique<LaneRunner>(name, of_generation,
                                       LaneParts{.log = std::make_unique<KafkaLog>(consumer.new_queue()),
                                                 .sink = std::move(*sink),
                                                 .traits = store.traits(),

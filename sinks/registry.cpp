@@ -7,6 +7,7 @@
 #include "sinks/elasticsearch/store.h"
 #include "sinks/memory/memory_store.h"
 #include "sinks/postgres/store.h"
+#include "sinks/redis/store.h"
 
 namespace foldline {
 
@@ -20,6 +21,18 @@ Opened open_postgres(const config::StoreSpec& spec, const StoreContext& context)
   if (!spec.schema.empty()) options.schema = spec.schema;
   options.building = context.building;
   auto store = postgres::PostgresStore::make(options, context.id, context.views);
+  if (!store) return fail(store.error());
+  return std::move(*store);
+}
+
+Opened open_redis(const config::StoreSpec& spec, const StoreContext& context) {
+  if (context.building) {
+    return fail(ErrorCode::config, "in Redis a generation beside the live one is not built yet",
+                "stop the workers, delete the projection's keys, and start them again with --on-lost-data earliest");
+  }
+  redis::StoreOptions options;
+  options.url = spec.url;
+  auto store = redis::RedisStore::make(options, context.id, context.views);
   if (!store) return fail(store.error());
   return std::move(*store);
 }
@@ -50,6 +63,7 @@ struct StoreKind {
 
 constexpr std::array kKinds = {
     StoreKind{"postgres", open_postgres},
+    StoreKind{"redis", open_redis},
     StoreKind{"memory", open_memory},
     StoreKind{"opensearch", open_search},
     StoreKind{"elasticsearch", open_search},
@@ -65,6 +79,6 @@ Opened open_store(const config::StoreSpec& spec, const StoreContext& context) {
               fmt::format("use one of: {}", store_kinds()));
 }
 
-std::string_view store_kinds() { return "postgres, memory, opensearch, elasticsearch"; }
+std::string_view store_kinds() { return "postgres, redis, memory, opensearch, elasticsearch"; }
 
 }  // namespace foldline

@@ -29,7 +29,7 @@ struct StoreContext {
 // An error (code config): no such store, or one that can't keep these views; its hint says what to do.
 Result<std::unique_ptr<Store>> open_store(const config::StoreSpec& spec, const StoreContext& context);
 
-// "postgres, memory, ...": for messages.
+// "postgres, redis, ...": for messages.
 std::string_view store_kinds();
 
 }  // namespace foldline

@@ -138,6 +138,9 @@ struct FoldedRow {
   bool soft_deleted = false;  // the batch's last word on the row (with guards: one of its words) is a soft delete
   bool upserted = false;      // some event of the batch put the row (before the delete, if there is one after it)
   std::int64_t deleted_at_us = 0;
+  // The greatest event time that touched the row since it was last deleted hard; INT64_MIN: of none. Only in views that expire without
+  // a `from`.
+  std::int64_t newest_event_time_us = INT64_MIN;
 };
 
 // A partition's part of a batch: [from_offset, next_offset).
@@ -193,6 +196,9 @@ struct CommitResult {
 struct SinkTraits {
   std::uint32_t domains = 1;    // atomic domains with a checkpoint each
   bool row_watermarks = false;  // each row carries its own watermarks (search stores); FoldedRow::sources is filled
+  // G22: the store can lose its checkpoints with its data (restarted empty, flushed). Then a missing checkpoint is no fresh start where
+  // the group has committed offsets.
+  bool checkpoint_may_vanish = false;
   std::size_t max_batch_rows = 50'000;
   std::size_t max_batch_bytes = 16 * 1024 * 1024;
 };
@@ -241,6 +247,8 @@ class Store {
   // answers what is kept. The text is the engine's; at most kMaxFirstTopicsBytes.
   virtual Result<std::string> first_topics(const std::string& now) = 0;
 
+  // The generation that prepare() has bound this store to.
+  [[nodiscard]] virtual std::int64_t generation() const { return 1; }
   // Generations, for `rebuild`. A store that can't build one beside the live one says so: the default.
   virtual Result<std::vector<Generation>> generations();
   // Of a store that was opened to build: its generation takes the live one's place, all views at once; the live one is retired and its

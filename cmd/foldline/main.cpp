@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cmd/foldline/dlq.h"
 #include "cmd/foldline/generate.h"
 #include "cmd/foldline/lint.h"
 #include "cmd/foldline/rebuild.h"
@@ -34,6 +35,7 @@ int run_main(int argc, char** argv) {
   add_lint(app, exit_code);
   add_status(app, exit_code);
   add_rebuild(app, exit_code);
+  add_dlq(app, exit_code);
   add_generate(app, exit_code);
   add_version(app, exit_code);
   try {

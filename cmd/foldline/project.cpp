@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "common/codec/replay_decoder.h"
 #include "config/diagnostics.h"
 #include "config/pattern.h"
-#include "sinks/dead_letter/kafka_letters.h"
 #include "sinks/registry.h"
 
 namespace foldline {
@@ -23,15 +23,6 @@ std::string to_regex(const std::string& pattern) {
     }
   }
   return out + "$";
-}
-
-// A letter topic that some topic's letters would go to: with a fixed name, that name; with {topic}, whatever ends or starts like it.
-bool is_letter_topic(const std::string& topic_template, const std::string& topic) {
-  const std::size_t at = topic_template.find("{topic}");
-  if (at == std::string::npos) return topic == topic_template;
-  const std::string before = topic_template.substr(0, at);
-  const std::string after = topic_template.substr(at + 7);
-  return topic.size() > before.size() + after.size() && topic.starts_with(before) && topic.ends_with(after);
 }
 
 }  // namespace
@@ -64,16 +55,61 @@ std::vector<std::string> subscription_of(const config::ProjectionFile& file) {
   for (const config::SourceSpec& source : file.sources) {
     for (const config::Named& topic : source.topics) out.push_back(config::is_pattern(topic.name) ? to_regex(topic.name) : topic.name);
   }
+  out.push_back(to_regex(replay_topic(file)));  // as a pattern: it may not be there, and is found when it is created
   return out;
 }
 
+std::string replay_topic(const config::ProjectionFile& file) { return file.projection + ".replay"; }
+
+std::optional<std::string> topic_of_letters(const std::string& topic_template, const std::string& letter_topic) {
+  const std::size_t at = topic_template.find("{topic}");
+  if (at == std::string::npos) return letter_topic == topic_template ? std::optional<std::string>("") : std::nullopt;
+  const std::string before = topic_template.substr(0, at);
+  const std::string after = topic_template.substr(at + 7);
+  const bool fits = letter_topic.size() > before.size() + after.size() && letter_topic.starts_with(before) && letter_topic.ends_with(after);
+  if (!fits) return std::nullopt;
+  return letter_topic.substr(before.size(), letter_topic.size() - before.size() - after.size());
+}
+
+Redactor redactor_of_topic(const Projection& projection, const std::string& topic) {
+  const int source = source_of_topic(projection->file, topic);
+  if (source < 0) return {};
+  if (static_cast<std::size_t>(source) < projection->sources.size()) {
+    return declarative::make_redactor(projection, static_cast<std::size_t>(source));
+  }
+  const auto& sources = projection->file.sources;
+  if (std::all_of(sources.begin(), sources.end(), [](const config::SourceSpec& s) { return s.redact.empty(); })) return {};
+  return [](std::string_view) { return std::optional<std::string>(); };
+}
+
+std::vector<std::unique_ptr<Decoder>> make_decoders(const Projection& projection) {
+  const auto of_sources = [&] {
+    std::vector<std::unique_ptr<Decoder>> out;
+    for (std::size_t i = 0; i < projection->sources.size(); ++i) out.push_back(declarative::make_decoder(projection, i));
+    return out;
+  };
+  auto out = of_sources();
+  out.push_back(
+      codec::make_replay_decoder({.index = static_cast<std::uint32_t>(projection->sources.size()),
+                                  .projection = projection->file.projection,
+                                  .source_of = [projection](const std::string& topic) { return source_of_topic(projection->file, topic); },
+                                  .decoders = of_sources()}));
+  return out;
+}
+
+int complain(std::ostream& err, const Error& error) {
+  err << "foldline: " << error.message << (error.hint.empty() ? "" : "\n  help: " + error.hint) << '\n';
+  return 1;
+}
+
 int source_of_topic(const config::ProjectionFile& file, const std::string& topic) {
+  if (topic == replay_topic(file)) return static_cast<int>(file.sources.size());
   int best = -1;
   std::size_t best_literals = 0;
   for (std::size_t i = 0; i < file.sources.size(); ++i) {
     for (const config::Named& name : file.sources[i].topics) {
       if (name.name == topic) return static_cast<int>(i);
-      if (!config::is_pattern(name.name) || !config::matches(name.name, topic) || is_letter_topic(file.dead_letter.topic, topic)) continue;
+      if (!config::is_pattern(name.name) || !config::matches(name.name, topic) || topic_of_letters(file.dead_letter.topic, topic)) continue;
       const std::size_t literals = config::literal_characters(name.name);
       if (best < 0 || literals > best_literals) {
         best = static_cast<int>(i);

@@ -66,7 +66,8 @@ Result<Offsets> parse_offsets(const std::string& text) {
   return out;
 }
 
-Result<void> apply_from(const std::string& from, RebuildOptions& options) {
+// `log` is parallel to the partitions. Checked before anything is made, so that a slip leaves nothing behind.
+Result<void> apply_from(const std::string& from, const std::vector<LogBounds>& log, RebuildOptions& options) {
   std::vector<StartAt> starts(options.lane.start_at.size());  // earliest: a rebuild does not follow the file's start_at
   if (from == "earliest") {
     options.lane.start_at = std::move(starts);
@@ -85,6 +86,13 @@ Result<void> apply_from(const std::string& from, RebuildOptions& options) {
   for (AssignedPartition& partition : options.partitions) {
     const auto found = offsets->find(partition.topic_partition);
     if (found == offsets->end()) continue;
+    const LogBounds& bounds = log[static_cast<std::size_t>(&partition - options.partitions.data())];
+    if (found->second < bounds.low || found->second > bounds.high) {
+      return fail(ErrorCode::config,
+                  fmt::format("--from: {} can't start at offset {}: the log holds {} to {}", partition.topic_partition.to_string(),
+                              found->second, bounds.low, bounds.high),
+                  "choose an offset that the log holds");
+    }
     partition.start_offset = found->second;
     offsets->erase(found);
   }
@@ -94,7 +102,8 @@ Result<void> apply_from(const std::string& from, RebuildOptions& options) {
 }
 
 // Every partition that the projection reads, and where each ends now.
-Result<void> find_partitions(const declarative::CompiledProjection& projection, RebuildOptions& options) {
+Result<std::vector<LogBounds>> find_partitions(const declarative::CompiledProjection& projection, RebuildOptions& options) {
+  std::vector<LogBounds> log;
   auto inspector = kafka::Inspector::create(kafka_options(projection.file));
   if (!inspector) return fail(inspector.error());
   const auto topics = (*inspector)->topics();
@@ -108,9 +117,10 @@ Result<void> find_partitions(const declarative::CompiledProjection& projection, 
       if (!bounds) return fail(bounds.error());
       options.partitions.push_back({name, static_cast<std::uint32_t>(source), false, -1});
       options.end_offsets.push_back(bounds->high);
+      log.push_back({bounds->low, bounds->high});
     }
   }
-  if (!options.partitions.empty()) return {};
+  if (!options.partitions.empty()) return log;
   return fail(ErrorCode::log_unavailable, "there is no topic that the projection reads",
               "check the names under `topics`, and kafka.brokers");
 }
@@ -120,6 +130,7 @@ Result<void> find_partitions(const declarative::CompiledProjection& projection, 
 class ProgressLine {
  public:
   void show(const RebuildProgress& now) {
+    if (now.total == 0) return;  // partitions are being opened
     const auto at = Clock::now();
     if (at - shown_at_ < (terminal_ ? std::chrono::duration_cast<Clock::duration>(kBarEvery) : Clock::duration(kLineEvery))) return;
     shown_at_ = at;
@@ -202,8 +213,9 @@ int fill(const Projection& projection, const RebuildCommand& command, std::int64
   options.consumer.client = kafka_options(projection->file);
   options.consumer.group = projection->file.group + "-rebuild";
   options.lane = lane_options(projection->file);
-  if (auto found = find_partitions(*projection, options); !found) return complain(found.error());
-  if (auto applied = apply_from(command.from, options); !applied) return complain(applied.error());
+  const auto log = find_partitions(*projection, options);
+  if (!log) return complain(log.error());
+  if (auto applied = apply_from(command.from, *log, options); !applied) return complain(applied.error());
   auto store = open_projection_store(*projection, number);
   if (!store) return complain(store.error());
   if (auto prepared = (*store)->prepare(); !prepared) return complain(prepared.error());

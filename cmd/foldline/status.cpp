@@ -25,11 +25,6 @@ struct Line {
   std::int64_t max_event_time_us = INT64_MIN;
 };
 
-int complain(std::ostream& err, const Error& error) {
-  err << "foldline: " << error.message << (error.hint.empty() ? "" : "\n  help: " + error.hint) << '\n';
-  return 1;
-}
-
 // Every partition that the projection reads, whether or not it has a checkpoint; and checkpoints of topics that are gone.
 Result<std::vector<Line>> collect(const declarative::CompiledProjection& projection) {
   auto store = open_projection_store(projection);

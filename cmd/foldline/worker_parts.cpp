@@ -27,10 +27,7 @@ Result<std::unique_ptr<LetterSink>> new_letters(const Projection& projection) {
   const config::ProjectionFile& file = projection->file;
   auto producer = kafka::Producer::create(kafka_options(file));
   if (!producer) return fail(producer.error());
-  const auto redactor_of = [projection](const std::string& topic) {
-    const int source = source_of_topic(projection->file, topic);
-    return source < 0 ? Redactor{} : declarative::make_redactor(projection, static_cast<std::size_t>(source));
-  };
+  const auto redactor_of = [projection](const std::string& topic) { return redactor_of_topic(projection, topic); };
   return std::make_unique<KafkaLetters>(
       std::move(*producer),
       KafkaLettersOptions{.projection = file.projection, .topic_template = file.dead_letter.topic, .redactor_of = redactor_of});
@@ -48,17 +45,14 @@ LaneOptions lane_options(const config::ProjectionFile& file) {
     out.redacted.push_back(!source.redact.empty());
     out.has_ids.push_back(has_ids(source));
   }
+  out.has_ids.push_back(true);  // of the replay topic: each try of a letter is an ID (G14)
   return out;
 }
 
 WorkerParts worker_parts(const Projection& projection) {
   WorkerParts out;
   out.open_store = [projection] { return open_projection_store(*projection); };
-  out.new_decoders = [projection] {
-    std::vector<std::unique_ptr<Decoder>> decoders;
-    for (std::size_t i = 0; i < projection->sources.size(); ++i) decoders.push_back(declarative::make_decoder(projection, i));
-    return decoders;
-  };
+  out.new_decoders = [projection] { return make_decoders(projection); };
   out.new_projector = [projection] { return declarative::make_projector(projection); };
   out.new_letters = [projection] { return new_letters(projection); };
   out.source_of = [projection](const std::string& topic) { return source_of_topic(projection->file, topic); };

@@ -28,6 +28,9 @@ class Decoder {
   // An error (code decode or expression) makes the record a letter. What was known of the event by then (type, id, time,
   // correlation_id) is filled in `event` all the same, for the letter and for G14 (dead-lettered events are remembered too).
   virtual Result<Decoded> decode(const Record& record, Arena& arena, Event& event) = 0;
+  // Of a record that is too large to be kept (it has no value, and a key and headers only while they are small): fills in what its letter
+  // needs beyond its own position. Most records tell nothing.
+  virtual void identify(const Record& /*record*/, Arena& /*arena*/, Event& /*event*/) {}
   // Since the decoder was made.
   [[nodiscard]] virtual DecoderCounts counts() const { return {}; }
 };

@@ -172,6 +172,12 @@ void Consumer::poll(std::chrono::milliseconds timeout) {
   if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
     const char* topic = message->rkt != nullptr ? rd_kafka_topic_name(message->rkt) : "";
     const char* reason = rd_kafka_message_errstr(message);
+    if (message->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && *topic == '^') {
+      // A pattern waits for its topics; that is no trouble.
+      spdlog::info("kafka group: no topic matches {} yet", topic);
+      rd_kafka_message_destroy(message);
+      return;
+    }
     spdlog::warn("kafka group: {} {}", topic, reason != nullptr ? reason : rd_kafka_err2str(message->err));
     impl_->health.set_error(std::string(reason != nullptr ? reason : rd_kafka_err2str(message->err)));
   }

@@ -130,6 +130,8 @@ class PartitionQueue {
   Result<std::int64_t> offset_for_time(const TopicPartition& partition, std::int64_t timestamp_us, std::chrono::milliseconds timeout);
   // The log's end as the client last heard with a fetch; -1: not yet. Never blocks.
   [[nodiscard]] std::int64_t known_end(const TopicPartition& partition) const;
+  // What the group has committed for it; nullopt: nothing.
+  Result<std::optional<std::int64_t>> committed_group_offset(const TopicPartition& partition, std::chrono::milliseconds timeout);
   // Asynchronous, best effort, skipped while a rebalance runs (G7).
   void commit_group_offset(const TopicPartition& partition, std::int64_t next_offset);
 

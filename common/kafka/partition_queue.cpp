@@ -6,6 +6,7 @@
 
 #include "common/kafka/consumer.h"
 #include "common/kafka/consumer_impl.h"
+#include "common/kafka/message.h"
 
 namespace foldline::kafka {
 
@@ -26,25 +27,6 @@ Error consume_error(const rd_kafka_message_t& message) {
       return {ErrorCode::log_unavailable, "not allowed to read the topic: " + reason, "give the worker's user the right to read it", true};
     default: return {ErrorCode::log_unavailable, reason, "", true};
   }
-}
-
-void read_headers(const rd_kafka_message_t* message, std::vector<Header>& out) {
-  out.clear();
-  rd_kafka_headers_t* headers = nullptr;
-  if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
-  const char* name = nullptr;
-  const void* value = nullptr;
-  std::size_t size_bytes = 0;
-  for (std::size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size_bytes) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
-    Header header{name, std::nullopt};
-    if (value != nullptr) header.value = std::string_view(static_cast<const char*>(value), size_bytes);
-    out.push_back(header);
-  }
-}
-
-std::optional<std::string_view> bytes_or_null(const void* data, std::size_t size_bytes) {
-  if (data == nullptr) return std::nullopt;
-  return std::string_view(static_cast<const char*>(data), size_bytes);
 }
 
 Error request_error(const char* what, const TopicPartition& partition, rd_kafka_resp_err_t error) {
@@ -87,13 +69,7 @@ void PartitionQueue::poll(std::size_t max_records, QueueVisitor& visitor) {
       continue;
     }
     wake_fetcher(*message);
-    read_headers(message, headers_);
-    Record record;
-    record.offset = message->offset;
-    record.timestamp_us = std::max<std::int64_t>(0, rd_kafka_message_timestamp(message, nullptr)) * 1000;
-    record.key = bytes_or_null(message->key, message->key_len);
-    record.value = bytes_or_null(message->payload, message->len);
-    record.headers = headers_;
+    Record record = record_of(message, headers_);
     if (!visitor.on_record(topic, message->partition, record)) return;
   }
 }
@@ -221,6 +197,17 @@ std::int64_t PartitionQueue::known_end(const TopicPartition& partition) const {
   const rd_kafka_resp_err_t error =
       rd_kafka_get_watermark_offsets(consumer_->client, partition.topic.c_str(), partition.partition, &low, &high);
   return error == RD_KAFKA_RESP_ERR_NO_ERROR ? high : -1;
+}
+
+Result<std::optional<std::int64_t>> PartitionQueue::committed_group_offset(const TopicPartition& partition,
+                                                                           std::chrono::milliseconds timeout) {
+  const TopicList list = new_topic_list(1);
+  rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition);
+  rd_kafka_resp_err_t error = rd_kafka_committed(consumer_->client, list.get(), static_cast<int>(timeout.count()));
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = list->elems[0].err;
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(request_error("asking the group's committed offset", partition, error));
+  const std::int64_t offset = list->elems[0].offset;
+  return offset >= 0 ? std::optional(offset) : std::nullopt;  // RD_KAFKA_OFFSET_INVALID: none
 }
 
 void PartitionQueue::commit_group_offset(const TopicPartition& partition, std::int64_t next_offset) {

@@ -93,7 +93,8 @@ namespace {
 rd_kafka_resp_err_t enqueue(rd_kafka_t* client, const OutgoingRecord& record, Delivery* delivery) {
   rd_kafka_headers_t* headers = rd_kafka_headers_new(record.headers.size());
   for (const auto& [name, value] : record.headers) {
-    rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(), static_cast<ssize_t>(value.size()));
+    rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value ? value->data() : nullptr,
+                        value ? static_cast<ssize_t>(value->size()) : 0);
   }
   // rd_kafka_produceva() and not producev(): its arguments are typed. librdkafka copies key and value (F_COPY) before it returns.
   std::array<rd_kafka_vu_t, 6> arguments{};
@@ -102,7 +103,7 @@ rd_kafka_resp_err_t enqueue(rd_kafka_t* client, const OutgoingRecord& record, De
   arguments[1].vtype = RD_KAFKA_VTYPE_KEY;
   arguments[1].u.mem = {record.key ? const_cast<char*>(record.key->data()) : nullptr, record.key ? record.key->size() : 0};
   arguments[2].vtype = RD_KAFKA_VTYPE_VALUE;
-  arguments[2].u.mem = {const_cast<char*>(record.value.data()), record.value.size()};
+  arguments[2].u.mem = {record.value ? const_cast<char*>(record.value->data()) : nullptr, record.value ? record.value->size() : 0};
   arguments[3].vtype = RD_KAFKA_VTYPE_HEADERS;
   arguments[3].u.headers = headers;
   arguments[4].vtype = RD_KAFKA_VTYPE_MSGFLAGS;

@@ -22,8 +22,8 @@ namespace foldline::kafka {
 struct OutgoingRecord {
   std::string topic;
   std::optional<std::string> key;
-  std::string value;
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::optional<std::string> value;  // nullopt: null
+  std::vector<std::pair<std::string, std::optional<std::string>>> headers;
 };
 
 class Producer {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "common/expr/expr.h"
+#include "config/kind.h"
 
 namespace foldline::declarative {
 namespace {
@@ -88,6 +89,7 @@ void add_expiry(const ViewSpec& view, ViewSchema& schema, Problems& problems) {
   if (view.expire_after_us == 0) return;
   schema.expire_after_us = view.expire_after_us;
   if (!view.expire_from) {
+    if (config::is_redis_kind(view.kind)) return;  // by the row's newest event
     return problems.error(view.at, "expire needs `from`: a date or timestamptz among the parts and fields of the view " + view.name);
   }
   const std::string& name = view.expire_from->name;
@@ -238,7 +240,7 @@ ViewSchema make_schema(const ViewSpec& view, const config::ProjectionFile& file,
   ViewSchema schema;
   schema.name = view.name;
   schema.kind = view.kind.empty() ? "table" : view.kind;
-  schema.store_name = view.store_name.empty() ? view.name : view.store_name;
+  schema.store_name = view.store_name.empty() && !config::is_redis_kind(view.kind) ? view.name : view.store_name;
   schema.doc = view.doc;
   schema.fillfactor = view.fillfactor;
   schema.index = view.index;

@@ -6,8 +6,8 @@ namespace foldline {
 
 namespace {
 
-std::vector<std::pair<std::string, std::string>> letter_headers(const Letter& letter, const std::string& projection) {
-  std::vector<std::pair<std::string, std::string>> out = {
+std::vector<std::pair<std::string, std::optional<std::string>>> letter_headers(const Letter& letter, const std::string& projection) {
+  std::vector<std::pair<std::string, std::optional<std::string>>> out = {
       {"foldline-letter-id", letter_id(projection, letter.topic_partition, letter.offset)},
       {"foldline-reason", letter.reason.substr(0, kMaxHeaderBytes)},
       {"foldline-stage", std::string(to_string(letter.stage))},

@@ -31,6 +31,7 @@ struct Letter {
   std::string error;   // message and hint for people
   std::int64_t failed_at_us = 0;
   std::int32_t retry_count = 0;
+  std::int64_t generation = 1;  // in which the event failed
   TopicPartition topic_partition;
   std::int64_t offset = 0;
   std::int64_t timestamp_us = 0;               // of the record

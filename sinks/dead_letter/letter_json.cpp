@@ -9,19 +9,6 @@ namespace foldline {
 
 namespace {
 
-std::string base64(std::string_view bytes) {
-  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t word = 0;
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
-    for (std::size_t j = 0; j < 3; ++j) word = word << 8U | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0U);
-    for (std::size_t j = 0; j < 4; ++j) out += j <= count ? kAlphabet[word >> (18 - 6 * j) & 63U] : '=';
-  }
-  return out;
-}
-
 // Length of the longest valid UTF-8 prefix (RFC 3629).
 std::size_t valid_utf8_prefix(std::string_view text) {
   std::size_t i = 0;
@@ -88,12 +75,14 @@ void add_original(std::string& out, const Letter& letter, const Redactor& redact
     if (redacted) bytes = *redacted;
   }
   const char* encoding = redactor ? "redacted" : "json";
-  if ((redactor && !redacted) || bytes.size() > kMaxOriginalBytes) {
+  Arena arena;
+  const bool is_json = !bytes.empty() && valid_utf8_prefix(bytes) == bytes.size() && parse_json(bytes, arena);
+  // Redacted bytes never travel as base64: a replay takes that for the original.
+  if ((redactor && !(redacted && is_json)) || bytes.size() > kMaxOriginalBytes) {
     fmt::format_to(std::back_inserter(out), "\"originalEvent\":null,\"originalBytes\":{},\"encoding\":\"pointer\"", letter.value->size());
     return;
   }
-  Arena arena;
-  if (!bytes.empty() && valid_utf8_prefix(bytes) == bytes.size() && parse_json(bytes, arena)) {
+  if (is_json) {
     out += "\"originalEvent\":";
     out += bytes;
     fmt::format_to(std::back_inserter(out), ",\"encoding\":\"{}\"", encoding);
@@ -136,7 +125,7 @@ std::string letter_json(const Letter& letter, const std::string& projection, con
              may_quote ? "the store rejects the event; its words are hidden because the source has redacted paths"
                        : cut(letter.error, kMaxErrorBytes));
   add_string(out, "failedAt", format_timestamp(letter.failed_at_us));
-  fmt::format_to(std::back_inserter(out), ",\"retryCount\":{}", letter.retry_count);
+  fmt::format_to(std::back_inserter(out), ",\"retryCount\":{},\"generation\":{}", letter.retry_count, letter.generation);
   add_string(out, "letterId", letter_id(projection, letter.topic_partition, letter.offset));
   add_string(out, "reason", may_quote ? to_string(letter.code) : cut(letter.reason, kMaxErrorBytes));
   add_string(out, "stage", to_string(letter.stage));

@@ -65,6 +65,7 @@ SinkTraits MemoryStore::traits() const {
   SinkTraits traits;
   traits.domains = options_.domains;
   traits.row_watermarks = options_.row_watermarks;
+  traits.checkpoint_may_vanish = options_.checkpoint_may_vanish;
   traits.max_batch_rows = options_.max_batch_rows;
   return traits;
 }

@@ -50,6 +50,7 @@ using Rows = std::map<std::string, StoredRow>;
 struct MemoryOptions {
   std::uint32_t domains = 1;
   bool row_watermarks = false;  // as a search store: rows first, one by one, each with its watermarks, then the checkpoints; one domain
+  bool checkpoint_may_vanish = false;  // G22, for tests
   std::size_t max_batch_rows = 50'000;
 };
 

@@ -37,6 +37,7 @@ class PostgresStore final : public Store {
   // Empty before the first prepare().
   Result<std::vector<StoredCheckpoint>> checkpoints() override;
   Result<std::string> first_topics(const std::string& now) override;
+  [[nodiscard]] std::int64_t generation() const override { return shared_->id.generation; }
   Result<std::vector<Generation>> generations() override;
   Result<void> go_live() override;
   Result<void> drop_generation(std::int64_t number) override;

@@ -13,7 +13,7 @@ namespace foldline::postgres {
 
 namespace {
 
-const std::string kRebuild = "rebuild the projection as a new generation, into a new table";
+const std::string kRebuild = "rebuild the projection: foldline rebuild FILE";
 
 std::string field_definition(const ViewLayout& layout, std::size_t i) {
   const Field& field = layout.schema.fields[i];

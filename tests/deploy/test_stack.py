@@ -147,3 +147,14 @@ def test_mistakes_are_named(stack):
     assert "kill which server?" in stack.run("kill", code=1)
     assert "unknown command 'launch'" in stack.run("launch", code=2)
     assert "was never started" in stack.run("env", code=1)
+
+
+def test_redis_is_killed_and_comes_back_with_what_it_had(stack):
+    stack.run("up", "redis")
+    assert stack.run("tool", "redis", "set", "kept", "yes").strip() == "OK"
+    assert stack.run("tool", "redis", "config", "get", "maxmemory-policy").split() == ["maxmemory-policy", "noeviction"]
+    stack.run("kill", "redis")
+    assert stack.status("redis") == ("down", None)
+    stack.run("start", "redis")
+    assert stack.run("tool", "redis", "get", "kept").strip() == "yes"
+    assert stack.run("up", "redis") == ""

@@ -1,5 +1,5 @@
-"""Fixtures of the integration tests. They need the built worker (FOLDLINE_BIN, default build/foldline), Kafka and PostgreSQL: those that
-KAFKA_BROKERS and POSTGRES_URL name, else the local stack, which is started.
+"""Fixtures of the integration tests. They need the built worker (FOLDLINE_BIN, default build/foldline), Kafka, PostgreSQL and Redis: those that
+KAFKA_BROKERS, POSTGRES_URL and REDIS_URL name, else the local stack, which is started.
 
     /usr/bin/python3 -m pytest tests/integration            # all
     /usr/bin/python3 -m pytest tests/integration -m 'not slow'
@@ -13,8 +13,10 @@ import pytest
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1]), str(pathlib.Path(__file__).resolve().parent)]
 
+from harness.cache import CacheScenario  # noqa: E402
 from harness.kafka import Kafka  # noqa: E402
 from harness.postgres import Database  # noqa: E402
+from harness.redis_server import Cache, OutageRedis  # noqa: E402
 from harness.scenario import Scenario, unique_name  # noqa: E402
 from harness.search import OutageSearch, Search, SearchScenario  # noqa: E402
 from harness.servers import ROOT, OutagePostgres, search_url, shared_servers  # noqa: E402
@@ -71,6 +73,30 @@ def outage(binary, kafka, outage_postgres, tmp_path, request):
         yield from _run(world, request)
     finally:
         outage_postgres.start()
+
+
+@pytest.fixture(scope="session")
+def outage_redis(tmp_path_factory):
+    server = OutageRedis(tmp_path_factory.mktemp("outage-redis") / "stack")
+    yield server
+    server.down()
+
+
+@pytest.fixture
+def cache(binary, kafka, servers, tmp_path, request):
+    """A scenario whose store is Redis."""
+    name = unique_name()
+    yield from _run(CacheScenario(name, binary, kafka, Cache(servers["REDIS_URL"], name), tmp_path), request)
+
+
+@pytest.fixture
+def cache_outage(binary, kafka, outage_redis, tmp_path, request):
+    """The same in a Redis of its own; `cache_outage.server` stops, kills it and sets it back."""
+    outage_redis.start()
+    name = unique_name()
+    world = CacheScenario(name, binary, kafka, Cache(outage_redis.url, name), tmp_path)
+    world.server = outage_redis
+    yield from _run(world, request)
 
 
 @pytest.fixture

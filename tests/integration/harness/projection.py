@@ -27,6 +27,7 @@ source:
   partition_key: data.order_id
   envelope: {envelope}
 {start_at}\
+{redact}\
 store: {{postgres: {{url: "${{POSTGRES_URL}}", schema: {schema}}}}}
 {extra_top}\
 views:
@@ -64,6 +65,7 @@ def orders_text(
     copied: str = "customer_id, currency, total_cents",
     newest_by_time: bool = False,
     start_at: str = "",
+    redact: str = "",
     daily_expire_after: str = "",
     extra_top: str = "",
 ) -> str:
@@ -78,6 +80,7 @@ def orders_text(
         copied=copied,
         guard="    newest_by: time\n" if newest_by_time else "",
         start_at=f"  start_at: {start_at}\n" if start_at else "",
+        redact=f"  redact: [{redact}]\n" if redact else "",
         daily_expire=f"    expire: {{after: {daily_expire_after}, from: day}}\n" if daily_expire_after else "",
         extra_top=extra_top,
     )

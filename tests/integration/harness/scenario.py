@@ -57,6 +57,10 @@ class Scenario:
         return f"{self.topic}.dlq"
 
     @property
+    def replay_topic(self) -> str:
+        return f"{self.name}.replay"
+
+    @property
     def group(self) -> str:
         return f"{self.name}-consumer"
 
@@ -112,6 +116,12 @@ class Scenario:
     def start_worker(self, *arguments: str, **more) -> Worker:
         return self.worker(*arguments, **more).start()
 
+    def dlq(self, subcommand: str, *arguments: str, code: int = 0, answer: str = "") -> subprocess.CompletedProcess:
+        """`foldline dlq SUBCOMMAND FILE …`, which must end with `code`."""
+        done = run_once(self.binary, ["dlq", subcommand, str(self.file), *arguments], self.env, 120, answer)
+        assert done.returncode == code, f"dlq {subcommand}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
     def log_tails(self) -> str:
         return "\n".join(worker.log_tail() for worker in self.workers)
 
@@ -127,16 +137,17 @@ class Scenario:
             )
         }
 
-    def caught_up(self) -> bool:
+    def caught_up(self, topic: str = "") -> bool:
         """Every partition's checkpoint stands at the topic's end."""
-        ends = self.kafka.end_offsets(self.topic)
+        topic = topic or self.topic
+        ends = self.kafka.end_offsets(topic)
         checkpoints = self.checkpoints()
-        behind = {part: (checkpoints.get((self.topic, part), 0), end) for part, end in ends.items() if checkpoints.get((self.topic, part), 0) < end}
+        behind = {part: (checkpoints.get((topic, part), 0), end) for part, end in ends.items() if checkpoints.get((topic, part), 0) < end}
         assert not behind, f"partition: (checkpoint, end): {behind}"
         return True
 
-    def wait_caught_up(self, timeout_s: float = 60) -> None:
-        wait_until(self.caught_up, timeout_s, f"{self.name} has caught up")
+    def wait_caught_up(self, timeout_s: float = 60, topic: str = "") -> None:
+        wait_until(lambda: self.caught_up(topic), timeout_s, f"{self.name} has caught up")
 
     def fact_orders(self) -> Dict[str, dict]:
         return self.database.table("analytics.fact_orders", ["order_id"], projection.FACT_COLUMNS)

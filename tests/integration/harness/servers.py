@@ -60,8 +60,8 @@ class OutagePostgres:
 
 
 def shared_servers() -> Dict[str, str]:
-    """KAFKA_BROKERS and POSTGRES_URL."""
-    names = {"KAFKA_BROKERS": "kafka", "POSTGRES_URL": "postgres"}
+    """KAFKA_BROKERS, POSTGRES_URL and REDIS_URL."""
+    names = {"KAFKA_BROKERS": "kafka", "POSTGRES_URL": "postgres", "REDIS_URL": "redis"}
     found = {name: os.environ[name] for name in names if os.environ.get(name)}
     missing = [server for name, server in names.items() if name not in found]
     if missing:

@@ -135,17 +135,21 @@ def wait_exit_of_all(workers: List[Worker], timeout_s: float) -> List[int]:
     return [worker.wait_exit(max(0.1, deadline - time.monotonic())) for worker in workers]
 
 
-def run_once(binary: str, arguments: List[str], env: Dict[str, str], timeout_s: float = 60) -> subprocess.CompletedProcess:
-    """Any other subcommand, to its end."""
+def run_once(
+    binary: str, arguments: List[str], env: Dict[str, str], timeout_s: float = 60, answer: str = ""
+) -> subprocess.CompletedProcess:
+    """Any other subcommand, to its end; `answer` is what it reads."""
     return subprocess.run(
-        [binary, *arguments], env={**os.environ, **env}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False
+        [binary, *arguments], env={**os.environ, **env}, input=answer, capture_output=True, text=True, timeout=timeout_s, check=False
     )
 
 
 def letters_of(records) -> List[dict]:
-    """The letters of a dead-letter topic's records, each letterId once (G28)."""
+    """The letters of a dead-letter topic's records, each letterId once (G28); the marks that tools leave there are none."""
     found = {}
     for record in records:
+        if any(name == "foldline-marker" for name, _ in record.headers):
+            continue
         letter = json.loads(record.value)
         found.setdefault(letter["letterId"], letter)
     return list(found.values())

@@ -14,8 +14,6 @@ namespace foldline::postgres {
 
 namespace {
 
-constexpr std::string_view kCommit("COMMIT\0", 7);
-
 void write_all(int fd, const char* data, std::size_t size) {
   while (size > 0) {
     const ssize_t sent = send(fd, data, size, MSG_NOSIGNAL);
@@ -39,10 +37,10 @@ int connect_to(const std::string& host, int port) {
 }
 
 // Reads the server's answers until it says that it has committed; what is left of the client's request still goes to it.
-void drain_until_committed(int client, int server) {
+void drain_until_committed(int client, int server, const std::string& word) {
   std::string answer;
   std::array<char, 65'536> buffer;
-  while (answer.find(kCommit) == std::string::npos) {
+  while (answer.find(word) == std::string::npos) {
     std::array<pollfd, 2> wanted{pollfd{client, POLLIN, 0}, pollfd{server, POLLIN, 0}};
     if (poll(wanted.data(), wanted.size(), -1) < 0) return;
     if ((wanted[0].revents & POLLIN) != 0) {
@@ -73,7 +71,8 @@ void forward_until_sync(int client, int server, std::string_view last) {
 
 }  // namespace
 
-CuttingProxy::CuttingProxy(std::string host, int port) : host_(std::move(host)), server_port_(port) {
+CuttingProxy::CuttingProxy(std::string host, int port, std::string request_word, std::string answer_word)
+    : host_(std::move(host)), server_port_(port), request_word_(std::move(request_word)), answer_word_(std::move(answer_word)) {
   listener_ = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -146,10 +145,10 @@ void CuttingProxy::serve(int client) {
 bool CuttingProxy::to_server(int client, int server, std::string& seen, const char* data, std::size_t size) {
   const std::size_t before = seen.size();  // the end of the last piece, should the word be cut in two
   seen.append(data, size);
-  const std::size_t at = cut_ == Cut::none ? std::string::npos : seen.find(kCommit);
+  const std::size_t at = cut_ == Cut::none ? std::string::npos : seen.find(request_word_);
   if (at == std::string::npos) {
     write_all(server, data, size);
-    if (seen.size() >= kCommit.size()) seen.erase(0, seen.size() - kCommit.size() + 1);
+    if (seen.size() >= request_word_.size()) seen.erase(0, seen.size() - request_word_.size() + 1);
     return true;
   }
   switch (cut_) {
@@ -157,14 +156,14 @@ bool CuttingProxy::to_server(int client, int server, std::string& seen, const ch
     case Cut::request_lost: struck(); return false;
     case Cut::answer_lost:
       write_all(server, data, size);
-      drain_until_committed(client, server);
+      drain_until_committed(client, server, answer_word_);
       struck();
       return false;
     case Cut::answer_unread:
       write_all(server, data, size);
       forward_until_sync(client, server, {data, size});
       shutdown(client, SHUT_RDWR);
-      drain_until_committed(client, server);
+      drain_until_committed(client, server, answer_word_);
       struck();
       return false;
     case Cut::frozen: {

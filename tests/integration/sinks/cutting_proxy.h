@@ -1,15 +1,17 @@
-// A TCP proxy in front of PostgreSQL that loses a connection at a chosen point of a commit, once.
+// A TCP proxy in front of a store that loses a connection at a chosen point of a commit, once.
 //
 //   CuttingProxy proxy(host, port);   proxy.arm(CuttingProxy::Cut::answer_lost);
 //   // the next COMMIT that passes is carried out by the server, and its answer never arrives
 //
-// It watches for the word COMMIT on its way to the server (no TLS: sslmode=disable). Loopback only, on a free port.
+// It watches for the word COMMIT on its way to the server (no TLS: sslmode=disable); in front of other servers for another word, and for
+// what the server says when it has carried it out. Loopback only, on a free port.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -25,7 +27,9 @@ class CuttingProxy {
     frozen,         // everything up to the COMMIT reaches the server, then nothing more in either direction, until thaw()
   };
 
-  CuttingProxy(std::string host, int port);
+  static constexpr std::string_view kPostgresCommit{"COMMIT\0", 7};
+  CuttingProxy(std::string host, int port, std::string request_word = std::string(kPostgresCommit),
+               std::string answer_word = std::string(kPostgresCommit));
   ~CuttingProxy();
   CuttingProxy(const CuttingProxy&) = delete;
   CuttingProxy& operator=(const CuttingProxy&) = delete;
@@ -46,6 +50,8 @@ class CuttingProxy {
 
   std::string host_;
   int server_port_;
+  std::string request_word_;
+  std::string answer_word_;
   int listener_ = -1;
   int port_ = 0;
   std::atomic<Cut> cut_{Cut::none};

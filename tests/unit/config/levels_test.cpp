@@ -106,7 +106,7 @@ TEST(Levels, ShapesOfValues) {
       {source("[]"), "2:9: error: `source` is an empty list", ""},
       {file_with_clause("{when: [x], set: {n: 1}}"), "8:26: error: `when` takes an expression, but here stands a list", "double quotes"},
       {file_with_clause("{when: \"\", set: {n: 1}}"), "8:26: error: the expression of `when` is empty", "'EUR'"},
-      {file_with_clause("{set: n}"), "8:25: error: `set` is a map of keys", ""},
+      {file_with_clause("{set: n}"), "8:25: error: `set` takes a map field → expression", "{field: expression}"},
       {file_with_clause("x"), "8:19: error: a clause is a map of keys", ""},
   });
 }
@@ -180,7 +180,7 @@ TEST(Levels, NamesInAView) {
        "4:9: error: the view `V` is no snake_case name", ""},
       {"projection: p\nsource: {topics: o, envelope: flat}\nstore: {memory: {}}\nviews: {}\n", "4:8: error: `views` names no view", ""},
       {view("name: a.b.c"), "9:11: error: the table `a.b.c` is no snake_case name", ""},
-      {view("name: \"x-{id}\""), "9:11: error: `{part}` in a `name` belongs to kinds that are not built yet", "silver.orders"},
+      {view("name: \"x-{id}\""), "9:11: error: `{part}` in a `name` belongs to the keys of Redis", "silver.orders"},
       {view("name: foldline.x"), "9:11: error: the schema of `foldline.x` starts with `foldline`", ""},
       {view("soft_delete: Gone"), "9:18: error: the field `Gone` is no snake_case name", ""},
       {view("cross_partition: nevr"), "9:22: error: `nevr` is no value of `cross_partition`", "did you mean `never`?"},

@@ -229,14 +229,14 @@ TEST_F(SharedFileTest, AMissingSharedFileIsAnError) {
 }
 
 TEST_F(SharedFileTest, IsKnownByItsKeysAndLintedWhole) {
-  const std::string shared = write("foldline.yaml", "stores: {a: {memory: {}}, b: {redis: {}}}\nsources: {s: {topics: o}}\n");
+  const std::string shared = write("foldline.yaml", "stores: {a: {memory: {}}, b: {sqlite: {}}}\nsources: {s: {topics: o}}\n");
   const std::string projection = write("p.yaml", file_of({}));
   EXPECT_TRUE(is_shared_file(shared));
   EXPECT_FALSE(is_shared_file(projection));
   EXPECT_FALSE(is_shared_file("/nowhere"));
   Diagnostics d;
   EXPECT_FALSE(lint_shared_file(shared, options_with({}), d));
-  EXPECT_THAT(d.to_string(), HasSubstr(shared + ":1:31: error: `redis` is part of the language"));
+  EXPECT_THAT(d.to_string(), HasSubstr(shared + ":1:31: error: `sqlite` is part of the language"));
   EXPECT_THAT(d.to_string(), HasSubstr(shared + ":2:14: error: a source needs the key `envelope`"));
   Diagnostics as_projection;
   EXPECT_FALSE(load_projection_file(shared, options_with({}), as_projection));
@@ -275,6 +275,7 @@ TEST(Examples, AllLoadWithoutAFinding) {
   const std::filesystem::path examples = std::filesystem::path(FOLDLINE_SOURCE_DIR) / "config" / "examples";
   const Variables variables = {{"KAFKA_BROKERS", "broker:9092"},
                                {"POSTGRES_URL", "postgres://foldline@localhost/foldline"},
+                               {"REDIS_URL", "redis://localhost"},
                                {"SEARCH_URL", "http://localhost:9200"}};
   int projections = 0;
   for (const auto& entry : std::filesystem::directory_iterator(examples)) {

@@ -11,6 +11,14 @@ std::int64_t FakeBroker::append(const TopicPartition& partition, std::optional<s
   return p.high++;
 }
 
+std::int64_t FakeBroker::append(const TopicPartition& partition, FakeRecord record) {
+  const std::lock_guard lock(mutex_);
+  FakePartition& p = partitions_[partition];
+  record.offset = p.high;
+  p.records.push_back(std::move(record));
+  return p.high++;
+}
+
 void FakeBroker::control_records(const TopicPartition& partition, std::int64_t count) {
   const std::lock_guard lock(mutex_);
   partitions_[partition].high += count;

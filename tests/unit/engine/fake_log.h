@@ -30,6 +30,7 @@ class FakeBroker {
  public:
   // Answers the record's offset.
   std::int64_t append(const TopicPartition& partition, std::optional<std::string> value, std::int64_t timestamp_us = 1'000'000);
+  std::int64_t append(const TopicPartition& partition, FakeRecord record);    // its offset is given
   void control_records(const TopicPartition& partition, std::int64_t count);  // offsets without a record
   void remove_below(const TopicPartition& partition, std::int64_t low);       // retention
   void compact_away(const TopicPartition& partition, std::int64_t offset);
@@ -56,6 +57,7 @@ class FakeLog final : public LogReader {
   Result<std::int64_t> offset_for_time(std::uint32_t slot, std::int64_t timestamp_us) override;
   void stop(std::uint32_t slot) override;
   std::int64_t known_end(std::uint32_t slot) override;
+  Result<std::optional<std::int64_t>> committed_group_offset(std::uint32_t /*slot*/) override { return committed_offset; }
   void commit_group_offset(std::uint32_t slot, std::int64_t next_offset) override;
 
   std::int64_t group_offset(std::uint32_t slot) const { return slots_[slot].group_offset; }
@@ -63,6 +65,7 @@ class FakeLog final : public LogReader {
   std::int64_t position(std::uint32_t slot) const { return slots_[slot].position; }
 
   std::size_t max_per_slot = 1'000'000;                 // delivered of one partition in one poll
+  std::optional<std::int64_t> committed_offset;         // the group's, of every slot
   std::optional<Error> bounds_error;                    // while set, bounds() and start() fail with it
   std::vector<std::pair<std::uint32_t, Error>> errors;  // delivered by the next poll
   bool redeliver = false;                               // the client's bug: each poll starts with the last record again

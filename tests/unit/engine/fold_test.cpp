@@ -52,6 +52,37 @@ TEST_F(FoldTest, SumsOfIntegersWidenToDecimalsAndNeverWrap) {
   EXPECT_EQ(row().cells[0].value.as_decimal().to_string(), "-9223372036854775809");
 }
 
+TEST(FoldTimes, ARowKnowsItsNewestEventSinceItWasDeletedHard) {
+  std::vector<ViewSchema> views{testing::view("v", {field("n", TypeKind::bigint, {Op::add})})};
+  views[0].expire_after_us = 1;
+  Arena arena;
+  Fold fold{views};
+  fold.begin(arena);
+  const Value key = Value::text("k");
+  Assignment one{0, Op::add, Value::integer(1)};
+  Change upsert;
+  upsert.key = &key;
+  upsert.key_hash = hash_key({&key, 1});
+  upsert.assignments = {&one, 1};
+  Change erase = upsert;
+  erase.op = RowOp::erase;
+  erase.assignments = {};
+  const auto after = [&](const Change& change, std::int64_t time_us) {
+    EXPECT_EQ(fold.add({&change, 1}, std::nullopt, time_us).outcome, FoldOutcome::folded);
+    return fold.rows().at(0).rows[0]->newest_event_time_us;
+  };
+  EXPECT_EQ(after(upsert, 50), 50);
+  EXPECT_EQ(after(upsert, 40), 50);
+  after(erase, 90);
+  EXPECT_EQ(after(upsert, 20), 20) << "neither what was before the delete nor the delete itself keeps the row alive";
+  EXPECT_EQ(after(upsert, 30), 30);
+  views[0].expire_from = "n";
+  Fold plain{views};
+  plain.begin(arena);
+  EXPECT_EQ(plain.add({&upsert, 1}, std::nullopt, 50).outcome, FoldOutcome::folded);
+  EXPECT_EQ(plain.rows().at(0).rows[0]->newest_event_time_us, INT64_MIN) << "only where rows expire by it";
+}
+
 TEST_F(FoldTest, ASumPast38DigitsCutsTheBatchAndLeavesTheEventOutWhole) {
   ASSERT_EQ(add({change("k", {{1, Op::add, Value::decimal(nines(38))}})}).outcome, FoldOutcome::folded);
   const FoldResult cut = add({change("j", {{4, Op::set, Value::text("x")}}), change("k", {{4, Op::set, Value::text("x")}}),

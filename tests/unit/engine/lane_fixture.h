@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/codec/replay_decoder.h"
 #include "engine/lane.h"
 #include "sinks/memory/memory_store.h"
 #include "tests/unit/engine/fake_log.h"
@@ -36,6 +37,10 @@ struct LaneHarness {
                                   .stats = stats,
                                   .wall_time_us = [] { return std::int64_t{42}; }};
     dependencies.decoders.push_back(std::make_unique<FakeDecoder>());
+    codec::ReplayDecoderOptions replay{
+        .index = 1, .projection = "p", .source_of = [](const std::string& topic) { return topic == "t" ? 0 : -1; }, .decoders = {}};
+    replay.decoders.push_back(std::make_unique<FakeDecoder>());
+    dependencies.decoders.push_back(codec::make_replay_decoder(std::move(replay)));
     lane = std::make_unique<Lane>(options, std::move(dependencies));
   }
 

@@ -14,8 +14,10 @@ class Example : public Projection {
   explicit Example(const std::string& name)
       : Projection(
             std::filesystem::path(FOLDLINE_EXAMPLES) / name,
-            {{"POSTGRES_URL", "postgres://localhost/test"}, {"SEARCH_URL", "http://localhost:9200"}, {"KAFKA_BROKERS", "localhost:9092"}}) {
-  }
+            {{"POSTGRES_URL", "postgres://localhost/test"},
+             {"REDIS_URL", "redis://localhost"},
+             {"SEARCH_URL", "http://localhost:9200"},
+             {"KAFKA_BROKERS", "localhost:9092"}}) {}
 };
 
 TEST(Examples, EveryOneCompilesWithoutAFinding) {

@@ -36,7 +36,7 @@ TEST(Registry, ASearchStoreOpensWithoutConnecting) {
 }
 
 TEST(Registry, UnknownKindIsRefusedByName) {
-  EXPECT_EQ(opened("redis"), "there is no store `redis` in this build / use one of: postgres, memory, opensearch, elasticsearch");
+  EXPECT_EQ(opened("sqlite"), "there is no store `sqlite` in this build / use one of: postgres, redis, memory, opensearch, elasticsearch");
 }
 
 }  // namespace

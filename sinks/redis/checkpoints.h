@@ -1,0 +1,64 @@
+// Foldline's own keys in Redis, and what stands in them (G1, G15).
+//
+//   foldline:{PROJECTION:gN:bM}:checkpoint:PARTITION:TOPIC   hash: owner, next_offset, batch_id, ... ; without next_offset nothing was
+//                                                             committed yet
+//   foldline:{PROJECTION:gN:bM}:ids:PARTITION:TOPIC          hash: first offset of a chunk, 19 digits → its packed IDs (engine/id_chunk.h)
+//   foldline:{PROJECTION:gN:bM}:partitions                   set of PARTITION:TOPIC: which checkpoints there are
+//
+//   foldline:{PROJECTION:gN:bM}:first_topics                 string: the topics and partitions when the generation began (G6)
+//   foldline:views                                            hash: which projection keeps which keys
+//
+// N is the generation, M the bucket: the atomic domain (G4, G23). A Redis that stands alone has bucket 0 only; the braces are Redis
+// Cluster's hash tag, so that a bucket's keys will stand in one slot.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/error.h"
+#include "sinks/redis/resp.h"
+#include "sinks/sink.h"
+
+namespace foldline::redis {
+
+class SystemKeys {
+ public:
+  explicit SystemKeys(const ProjectionId& id, std::uint32_t bucket = 0);
+  [[nodiscard]] std::string checkpoint(const TopicPartition& partition) const;
+  [[nodiscard]] std::string ids(const TopicPartition& partition) const;
+  [[nodiscard]] std::string partitions() const { return prefix_ + "partitions"; }
+  [[nodiscard]] std::string first_topics() const { return prefix_ + "first_topics"; }
+  [[nodiscard]] std::string scratch() const { return prefix_ + "scratch"; }
+  // In the set of partitions: "3:orders.events". The partition first, for a topic's name may hold anything.
+  static std::string place(const TopicPartition& partition);
+  static std::optional<TopicPartition> parse_place(std::string_view text);
+
+ private:
+  std::string prefix_;
+};
+
+// In this order HMGET and the open script answer a checkpoint's fields.
+extern const std::vector<std::string_view> kCheckpointFields;
+
+struct StoredState {
+  bool owned = false;       // there is an owner
+  bool has_offset = false;  // else nothing was committed yet
+  Checkpoint checkpoint;
+};
+
+// From an answer to HMGET of kCheckpointFields. Errors (code store_unavailable): somebody else wrote there.
+Result<StoredState> read_checkpoint(const redisReply* reply, const std::string& key);
+inline Result<StoredState> read_checkpoint(const Reply& reply, const std::string& key) { return read_checkpoint(reply.get(), key); }
+
+OpenedPartition opened_of(const StoredState& stored);
+
+// 19 digits, so that text order is number order.
+std::string padded(std::int64_t offset);
+
+// What of an answer to HGETALL reaches into [next_offset - window, next_offset), oldest first (G15).
+std::vector<IdChunk> read_ids(const Reply& reply, std::int64_t next_offset, std::int64_t window);
+
+}  // namespace foldline::redis

@@ -1,0 +1,190 @@
+// commit(): encode, read what must be read, run the script, and conclude from its answer.
+//
+// Crash, at each step (G5, G21):
+//   before the script's bytes are complete at the server   nothing of the batch is written
+//   while the script runs (the server dies)                with appendfsync always all or nothing; else the server comes back without its
+//                                                          last writes, rows and checkpoints of a batch together (G3)
+//   after it ran, the answer lost                          all is written; the same batch again finds its ID stored and is committed
+// A script that an old connection still holds in its buffers may run later than the one that was sent again: it compares the same
+// checkpoint, finds it moved, and writes nothing.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "sinks/redis/commit_script.h"
+#include "sinks/redis/errors.h"
+#include "sinks/redis/sink.h"
+
+namespace foldline::redis {
+
+namespace {
+
+CommitResult refused(CommitStatus status, Error error) { return {status, std::move(error), {}}; }
+CommitResult committed() { return {CommitStatus::committed, {}, {}}; }
+
+Error fenced_error(const PartitionCommit& wanted, const Uuid& owner, std::string_view stored_owner, std::string_view stored_offset) {
+  const std::string name = wanted.topic_partition->to_string();
+  if (stored_owner.empty()) return {ErrorCode::fenced, fmt::format("the checkpoint of {} is gone", name), "the lane opens it again", false};
+  if (stored_owner != owner.to_string()) {
+    return {ErrorCode::fenced, fmt::format("the checkpoint of {} belongs to {}, not to {}", name, shown(stored_owner), owner.to_string()),
+            "another worker has taken the partition over; nothing of this batch was written", false};
+  }
+  const std::string expected = wanted.expected_missing ? "missing" : fmt::format("at {}", wanted.expected_offset);
+  const std::string found = stored_offset.empty() ? "missing" : fmt::format("at {}", shown(stored_offset));
+  return {ErrorCode::fenced, fmt::format("the checkpoint of {} is {}, not {}", name, found, expected),
+          "the store went back or on without this lane, which reloads; nothing of this batch was written", false};
+}
+
+enum class Ours {
+  expected,
+  applied,
+  fenced,
+};
+
+// What the script's own compare would say.
+Ours standing_of(const CommitBatch& batch, const PartitionCommit& part, const StoredState& stored) {
+  if (stored.owned && stored.has_offset && stored.checkpoint.owner == batch.owner && stored.checkpoint.batch_id == batch.batch_id &&
+      stored.checkpoint.next_offset == part.after.next_offset) {
+    return Ours::applied;
+  }
+  if (!stored.owned || stored.checkpoint.owner != batch.owner || stored.has_offset == part.expected_missing) return Ours::fenced;
+  return part.expected_missing || stored.checkpoint.next_offset == part.expected_offset ? Ours::expected : Ours::fenced;
+}
+
+}  // namespace
+
+CommitResult RedisSink::commit(const CommitBatch& batch) {
+  // Nothing has left this process yet. What can't be encoded is refused without a round trip.
+  if (auto ok = encode(batch); !ok) return refused(CommitStatus::rejected, ok.error());
+  for (int attempt = 1; attempt <= kReadAttempts; ++attempt) {
+    input_.clear();
+    input_.keys.add_all(native_.keys);
+    input_.words.add_all(native_.words);
+    if (!compared_.empty()) {
+      if (auto result = read_and_encode(batch)) return std::move(*result);
+    }
+    if (auto result = run_script(batch)) return std::move(*result);
+  }
+  return refused(CommitStatus::retry, {ErrorCode::store_unavailable, "rows change between being read and being written, again and again",
+                                       "another program writes into this projection's keys: stop it; the worker tries again", true});
+}
+
+Result<void> RedisSink::encode(const CommitBatch& batch) {
+  if (batch.partitions.empty()) return fail(ErrorCode::internal, "a batch without partitions can't be fenced");
+  native_.clear();
+  encode_partitions(batch, store_->keys, native_);
+  for (const ViewRows& rows : batch.views) {
+    if (rows.view >= store_->layouts.size()) {
+      return fail(ErrorCode::internal, fmt::format("a batch names view {} of {}", rows.view, store_->layouts.size()));
+    }
+    const ViewLayout& layout = store_->layouts[rows.view];
+    if (layout.compared || rows.rows.empty()) continue;
+    if (auto ok = encoder_.encode(layout, rows.rows, native_); !ok) return ok;
+  }
+  compared_.begin(store_->layouts, batch);
+  return {};
+}
+
+// Nothing: the script can be run. The checkpoints are read behind the rows: while they are ours nobody else has changed the rows, so what
+// was computed from them may become a letter; and a batch that was applied by an earlier attempt is not applied to its own rows (G5).
+std::optional<CommitResult> RedisSink::read_and_encode(const CommitBatch& batch) {
+  request_.clear();
+  compared_.add_reads(request_);
+  const std::size_t rows = request_.commands();
+  for (const PartitionCommit& part : batch.partitions) {
+    request_.begin(2 + kCheckpointFields.size()).add("HMGET").add(store_->keys.checkpoint(*part.topic_partition));
+    for (const std::string_view field : kCheckpointFields) request_.add(field);
+  }
+  const auto replies = ask(request_);
+  if (!replies) return refused(CommitStatus::retry, replies.error());
+  std::size_t applied = 0;
+  for (std::size_t i = 0; i < batch.partitions.size(); ++i) {
+    const PartitionCommit& part = batch.partitions[i];
+    const Reply& reply = (*replies)[rows + i];
+    if (reply.is_error()) return refused(CommitStatus::retry, refusal("reading the checkpoints", reply.text()));
+    const auto stored = read_checkpoint(reply, store_->keys.checkpoint(*part.topic_partition));
+    if (!stored) return refused(CommitStatus::retry, stored.error());
+    const Ours standing = standing_of(batch, part, *stored);
+    applied += standing == Ours::applied ? 1U : 0U;
+    if (standing != Ours::fenced) continue;
+    const std::string owner = stored->owned ? stored->checkpoint.owner.to_string() : std::string();
+    const std::string offset = stored->has_offset ? std::to_string(stored->checkpoint.next_offset) : std::string();
+    return refused(CommitStatus::fenced, fenced_error(part, batch.owner, owner, offset));
+  }
+  if (applied == batch.partitions.size()) return committed();
+  for (std::size_t i = 0; i < rows; ++i) {
+    const Reply& reply = (*replies)[i];
+    if (reply.is_error() && code_of(reply.text()) != "WRONGTYPE") {
+      return refused(CommitStatus::retry, refusal("reading rows", reply.text()));
+    }
+  }
+  if (auto ok = compared_.encode(std::span(*replies).first(rows), input_); !ok) return refused(CommitStatus::rejected, ok.error());
+  return std::nullopt;
+}
+
+Result<std::string> RedisSink::script_sha1() {
+  if (!script_sha1_.empty()) return script_sha1_;
+  Request load;
+  load.command({"SCRIPT", "LOAD", kCommitScript});
+  const auto replies = ask(load);
+  if (!replies) return fail(replies.error());
+  if (replies->front().is_error()) return fail(refusal("loading the commit script", replies->front().text()));
+  script_sha1_ = replies->front().text();
+  return script_sha1_;
+}
+
+// Nothing: rows that were read have changed since.
+std::optional<CommitResult> RedisSink::run_script(const CommitBatch& batch) {
+  Error error;
+  for (int attempt = 1; attempt <= kCommitAttempts; ++attempt) {
+    const auto sha1 = script_sha1();
+    if (!sha1) return refused(CommitStatus::retry, sha1.error());
+    auto connected = connection();
+    if (!connected) return refused(CommitStatus::retry, connected.error());
+    request_.clear();
+    input_.write(request_, *sha1);
+    const auto replies = (*connected)->round_trip(request_);
+    if (!replies) {  // carried out or not: the same again tells (G5)
+      error = replies.error();
+      continue;
+    }
+    const Reply& reply = replies->front();
+    if (!reply.is_error()) return conclude(batch, reply);
+    if (code_of(reply.text()) == "NOSCRIPT") {  // a restart, a failover, SCRIPT FLUSH
+      script_sha1_.clear();
+      error = refusal("committing", reply.text());
+      continue;
+    }
+    if (needs_other_server(reply.text())) (*connected)->close();
+    return refused(CommitStatus::retry, refusal("committing", reply.text()));
+  }
+  return refused(CommitStatus::retry, std::move(error));
+}
+
+std::optional<CommitResult> RedisSink::conclude(const CommitBatch& batch, const Reply& reply) {
+  const std::string_view verdict = reply.text(0);
+  if (verdict == kCommitted) return committed();
+  if (verdict == kChanged) {
+    spdlog::info("redis: {} was changed by another program between being read and being written; reading it again", shown(reply.text(1)));
+    return std::nullopt;
+  }
+  if (verdict == kFenced && reply.size() == 4 && reply.at(1)->type == REDIS_REPLY_INTEGER) {
+    const auto part = static_cast<std::size_t>(reply.at(1)->integer - 1);
+    if (part < batch.partitions.size()) {
+      return refused(CommitStatus::fenced, fenced_error(batch.partitions[part], batch.owner, reply.text(2), reply.text(3)));
+    }
+  }
+  if (verdict == kRejected) {
+    return refused(CommitStatus::rejected,
+                   {ErrorCode::store_rejected, fmt::format("the key {} {}", shown(reply.text(1)), shown(reply.text(2))),
+                    "another program keeps something else there, or the value can't stand in this field", false});
+  }
+  if (verdict == kSystem) {
+    return refused(CommitStatus::retry,
+                   {ErrorCode::store_unavailable, fmt::format("Foldline's own key {}: {}", shown(reply.text(1)), shown(reply.text(2))),
+                    "another program has written there: restore it, or rebuild the projection", true});
+  }
+  return refused(CommitStatus::retry,
+                 {ErrorCode::internal, fmt::format("the commit script answered `{}`, which it never should", shown(verdict)), "", true});
+}
+
+}  // namespace foldline::redis

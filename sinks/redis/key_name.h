@@ -1,0 +1,47 @@
+// The name of a row's key: a template in which `{part}` stands for a part of the view's key.
+//
+//   auto name = KeyName::parse("orders:{day}:count", view.key, -1);   name->append(out, row.key);   // orders:2026-04-03:count
+//
+// Two rows never share a key. A text that holds the character which ends it in the template would let them ("a:b" + "c", "a" + "b:c"),
+// so in every part but the last that character and `%` are written as in a URL: %3A, %25. Parts of fixed length, and whole numbers
+// before a character that is no digit, need none of it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/error.h"
+#include "common/view.h"
+
+namespace foldline::redis {
+
+// Redis takes up to 512 MiB; a name of this length is a mistake of the producer's.
+inline constexpr std::size_t kMaxKeyBytes = 16 * 1024;
+
+class KeyName {
+ public:
+  // `member`: the index of the key part that is no part of the name (sorted_set, set), -1: none. Errors (code config): a part that is
+  // missing, unknown or named twice; two parts with nothing between them.
+  static Result<KeyName> parse(std::string_view text, const std::vector<KeyPart>& key, int member);
+
+  // `key`: the row's parts. Valid for any number of threads at once.
+  void append(std::string& out, const Value* key) const;
+
+  // With `*` for each part: "orders:*:count".
+  [[nodiscard]] const std::string& pattern() const { return pattern_; }
+
+ private:
+  struct Piece {
+    std::string literal;   // before the part
+    std::size_t part = 0;  // index in the key
+    Type type;
+    char ends_with = '\0';
+    bool escaped = false;
+  };
+  std::vector<Piece> pieces_;
+  std::string tail_;
+  std::string pattern_;
+};
+
+}  // namespace foldline::redis

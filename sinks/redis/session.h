@@ -1,0 +1,33 @@
+// A connection that has logged in, to a server that may be used: a master that stands alone, new enough, and that evicts nothing (G22).
+//
+//   Result<Session> s = Session::open(address, timeouts);
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "sinks/redis/connection.h"
+
+namespace foldline::redis {
+
+// PEXPIRETIME came with 7.0, and with it what this sink relies on in scripts (ZMSCORE: 6.2).
+inline constexpr int kMinServerMajor = 7;
+
+struct Session {
+  Connection connection;
+
+  // Checked at every connect, not only when a worker starts: after a failover the server is another one.
+  // Errors: code config (not retryable) for what somebody must change, store_unavailable else.
+  static Result<Session> open(const Address& address, const Timeouts& timeouts);
+};
+
+// What INFO says of the server. `info` is its whole text.
+Result<void> check_server(std::string_view info, const std::string& where);
+// "maxmemory_policy" → "noeviction"; empty: not there.
+std::string_view info_value(std::string_view info, std::string_view name);
+
+// The commands of the scripts, each run once inside a script on `scratch_key`: an ACL that refuses one of them in the middle of a commit
+// would leave half of it behind (G21). The key is gone afterwards.
+Result<void> check_commands(Connection& connection, const std::string& scratch_key);
+
+}  // namespace foldline::redis

@@ -1,0 +1,45 @@
+// The Redis store: one per worker.
+//
+//   auto store = *RedisStore::make(options, {"today", 1}, views);
+//   store->prepare();   auto sink = *store->new_sink();
+//
+// A Redis that stands alone, 7.0 or newer, with `maxmemory-policy noeviction` (G22). What its user may do: docs/redis.md.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "common/secret.h"
+#include "sinks/redis/sink.h"
+#include "sinks/sink.h"
+
+namespace foldline::redis {
+
+struct StoreOptions {
+  Secret url;
+  Timeouts timeouts;
+};
+
+class RedisStore final : public Store {
+ public:
+  // Checks the views; connects to nothing yet.
+  static Result<std::unique_ptr<RedisStore>> make(const StoreOptions& options, const ProjectionId& id,
+                                                  const std::vector<ViewSchema>& views);
+
+  [[nodiscard]] SinkTraits traits() const override;
+  // Checks the server and the user's permissions, and that no other projection keeps the same keys. Crash: what is registered is
+  // registered again.
+  Result<void> prepare() override;
+  Result<std::unique_ptr<Sink>> new_sink() override;
+  Result<std::vector<StoredCheckpoint>> checkpoints() override;
+  Result<std::string> first_topics(const std::string& now) override;
+  // A login as a worker's, to a master.
+  Result<void> ping() override;
+
+ private:
+  explicit RedisStore(std::shared_ptr<const StoreShared> shared) : shared_(std::move(shared)) {}
+  Result<void> register_views(Connection& connection) const;
+  std::shared_ptr<const StoreShared> shared_;
+};
+
+}  // namespace foldline::redis

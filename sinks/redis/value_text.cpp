@@ -1,0 +1,130 @@
+#include "sinks/redis/value_text.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+
+#include "common/json.h"
+#include "common/time.h"
+
+namespace foldline::redis {
+
+namespace {
+
+constexpr std::int64_t kSecondUs = 1'000'000;
+constexpr std::size_t kMaxShownChars = 60;
+
+bool is_scaled(const Type& type) { return type.kind == TypeKind::numeric && type.precision > 0; }
+
+void append_scaled(std::string& out, const Decimal& value, std::int32_t scale) {
+  const auto scaled = rescale(value, scale);  // convert() has fitted it, so this never fails
+  out += scaled ? Decimal{scaled->unscaled, 0}.to_string() : value.to_string();
+}
+
+// format_timestamp() leaves the fraction of whole seconds out.
+void append_timestamp(std::string& out, std::int64_t micros) {
+  std::string text = format_timestamp(micros);
+  if (micros % kSecondUs == 0) text.insert(text.size() - 1, ".000000");
+  out += text;
+}
+
+tl::unexpected<Error> no_value(std::string_view text, const Type& type) {
+  return fail(ErrorCode::store_rejected,
+              fmt::format("it holds {}, which is no {}", describe(Value::text(text), kMaxShownChars), type.name()),
+              "somebody else writes there: restore the value, or rebuild the projection");
+}
+
+int base64_digit(char c) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  if (c == '+') return 62;
+  return c == '/' ? 63 : -1;
+}
+
+}  // namespace
+
+void append_text(std::string& out, const Value& value, const Type& type) {
+  std::array<char, 32> digits;
+  switch (value.kind()) {
+    case Kind::boolean: out += value.as_bool() ? '1' : '0'; return;
+    case Kind::integer: {
+      const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value.as_int());
+      out.append(digits.data(), end);
+      return;
+    }
+    case Kind::decimal:
+      if (is_scaled(type)) return append_scaled(out, value.as_decimal(), type.scale);
+      out += value.as_decimal().to_string();
+      return;
+    case Kind::floating: {
+      const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value.as_double());
+      out.append(digits.data(), end);
+      return;
+    }
+    case Kind::text:
+    case Kind::json: out += value.as_text(); return;
+    case Kind::bytes: out += base64(value.as_text()); return;
+    case Kind::timestamp: append_timestamp(out, value.as_int()); return;
+    case Kind::date: out += format_date(value.as_int()); return;
+    case Kind::interval: out += format_interval(value.as_int()); return;
+    case Kind::uuid: out += value.as_uuid().to_string(); return;
+    case Kind::list:
+    case Kind::map: append_json(out, value); return;
+    case Kind::absent:
+    case Kind::null: return;
+  }
+}
+
+Result<Value> value_from_text(std::string_view text, const Type& type, Arena& arena) {
+  switch (type.kind) {
+    case TypeKind::boolean:
+      if (text != "0" && text != "1") return no_value(text, type);
+      return Value::boolean(text == "1");
+    case TypeKind::bytes: {
+      const auto bytes = from_base64(text);
+      if (!bytes) return no_value(text, type);
+      return Value::bytes(arena.copy(*bytes));
+    }
+    case TypeKind::json: return Value::json(arena.copy(text));
+    case TypeKind::list:
+    case TypeKind::set: {
+      auto list = convert(Value::json(arena.copy(text)), type, arena);
+      if (!list) return no_value(text, type);
+      return deep_copy(*list, arena);
+    }
+    case TypeKind::numeric: {
+      const auto decimal = Decimal::parse(text);
+      if (!decimal || (is_scaled(type) && decimal->scale != 0)) return no_value(text, type);
+      if (!is_scaled(type)) return Value::decimal(*decimal);
+      return Value::decimal(Decimal{decimal->unscaled, type.scale});
+    }
+    default: {
+      auto value = convert(Value::text(arena.copy(text)), type, arena);
+      if (!value) return no_value(text, type);
+      return *value;
+    }
+  }
+}
+
+Result<std::string> from_base64(std::string_view text) {
+  const auto wrong = [] { return fail(ErrorCode::decode, "no base64"); };
+  if (text.size() % 4 != 0) return wrong();
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); i += 4) {
+    const bool last = i + 4 == text.size();
+    const int padding = last ? (text[i + 3] == '=' ? 1 : 0) + (text[i + 2] == '=' ? 1 : 0) : 0;
+    std::uint32_t bits = 0;
+    for (std::size_t j = 0; j < 4; ++j) {
+      const bool padded = static_cast<int>(j) >= 4 - padding;
+      const int digit = padded ? 0 : base64_digit(text[i + j]);
+      if (digit < 0 || (padded && text[i + j] != '=')) return wrong();
+      bits = bits << 6U | static_cast<std::uint32_t>(digit);
+    }
+    for (int j = 0; j < 3 - padding; ++j) out += static_cast<char>(bits >> (16U - 8U * static_cast<unsigned>(j)) & 0xffU);
+  }
+  return out;
+}
+
+}  // namespace foldline::redis
