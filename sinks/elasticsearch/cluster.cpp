@@ -30,7 +30,7 @@ std::string cut(std::string_view text) {
 
 // What follows quotes the document: its _id, and a preview of the value. A letter must not show what its source redacts.
 std::string without_values(std::string_view reason) {
-  for (const std::string_view quoting : {" in document with id ", ". Preview of field's value", "[1:"}) {
+  for (const std::string_view quoting : {" in document with id ", ". Preview of field's value"}) {
     reason = reason.substr(0, reason.find(quoting));
   }
   return cut(reason);
