@@ -8,7 +8,7 @@ redis_config=$redis_files/redis.conf
 
 redis_ports() { echo server; }
 redis_address() { echo "127.0.0.1:$(port redis server)"; }
-redis_url() { echo "redis://:$(cat "$redis_password")@$(redis_address)/0"; }
+redis_url() { echo "redis://default:$(cat "$redis_password")@$(redis_address)/0"; }
 redis_env() { echo "export REDIS_URL=$(redis_url)"; }
 
 redis_install() {
