@@ -222,8 +222,9 @@ void check_kinds(const ProjectionFile& file, Diagnostics& diagnostics) {
                         "write kind: counter, hash, json, sorted_set or set");
     }
     if (file.store.kind != "redis" && file.store.kind != "memory" && redis_kind) {
-      diagnostics.error(view.at, "the view `" + view.name + "` is a " + view.kind + ", which lives in Redis",
-                        file.store.kind == "postgres" ? "this store keeps tables; remove `kind`" : "this store keeps documents; remove `kind`");
+      diagnostics.error(
+          view.at, "the view `" + view.name + "` is a " + view.kind + ", which lives in Redis",
+          file.store.kind == "postgres" ? "this store keeps tables; remove `kind`" : "this store keeps documents; remove `kind`");
     }
     if (file.store.kind != "redis" || !redis_kind) continue;
     check_types(view, diagnostics);

@@ -166,11 +166,12 @@ void load_name(Reader& reader, const YamlNode& node, ViewSpec& out) {
   out.name_written = Named{node.text, node.at};
 }
 
-// Placeholders belong to the keys of Redis.
 bool has_placeholder(Reader& reader, const ViewSpec& view) {
   if (view.store_name.find('{') == std::string::npos) return false;
-  reader.error(view.name_written->at, "`{part}` in a `name` belongs to the keys of Redis",
-               "write the name of one table or index: orders, or silver.orders");
+  const bool index = view.kind == "index";
+  reader.error(view.name_written->at,
+               index ? "`{part}` in the `name` of an index is not built yet" : "`{part}` in a `name` belongs to the keys of Redis",
+               index ? "write the name of one index: orders-search" : "write the table's name: orders, or silver.orders");
   return true;
 }
 

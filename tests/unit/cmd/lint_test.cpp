@@ -33,6 +33,7 @@ class Lint : public ::testing::Test {
     ::setenv("KAFKA_BROKERS", "localhost:9092", 1);
     ::setenv("POSTGRES_URL", "postgres://app:hunter2@localhost/x", 1);
     ::setenv("REDIS_URL", "redis://:hunter2@localhost", 1);
+    ::setenv("SEARCH_URL", "http://localhost:9200", 1);
   }
   void TearDown() override { std::filesystem::remove_all(directory_); }
 
