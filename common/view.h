@@ -36,7 +36,7 @@ struct Field {
   bool not_null = false;                // it has a default, or a clause adds to it (then the default is 0)
   std::uint8_t ops = 0;                 // op_bit()s of every operation that some clause does to it
   std::int16_t guard = -1;              // index of its `newest_by` guard (G10), -1: none
-  std::string mapping{};                  // index: mapping parameters as a JSON object, {"analyzer":"english"}; empty: none
+  std::string mapping{};                // index: mapping parameters as a JSON object, {"analyzer":"english"}; empty: none
 };
 
 struct ViewIndex {

@@ -62,11 +62,8 @@ struct StoreKind {
 };
 
 constexpr std::array kKinds = {
-    StoreKind{"postgres", open_postgres},
-    StoreKind{"redis", open_redis},
-    StoreKind{"memory", open_memory},
-    StoreKind{"opensearch", open_search},
-    StoreKind{"elasticsearch", open_search},
+    StoreKind{"postgres", open_postgres}, StoreKind{"redis", open_redis},          StoreKind{"memory", open_memory},
+    StoreKind{"opensearch", open_search}, StoreKind{"elasticsearch", open_search},
 };
 
 }  // namespace

@@ -12,12 +12,10 @@ using ::testing::HasSubstr;
 class Example : public Projection {
  public:
   explicit Example(const std::string& name)
-      : Projection(
-            std::filesystem::path(FOLDLINE_EXAMPLES) / name,
-            {{"POSTGRES_URL", "postgres://localhost/test"},
-             {"REDIS_URL", "redis://localhost"},
-             {"SEARCH_URL", "http://localhost:9200"},
-             {"KAFKA_BROKERS", "localhost:9092"}}) {}
+      : Projection(std::filesystem::path(FOLDLINE_EXAMPLES) / name, {{"POSTGRES_URL", "postgres://localhost/test"},
+                                                                     {"REDIS_URL", "redis://localhost"},
+                                                                     {"SEARCH_URL", "http://localhost:9200"},
+                                                                     {"KAFKA_BROKERS", "localhost:9092"}}) {}
 };
 
 TEST(Examples, EveryOneCompilesWithoutAFinding) {
