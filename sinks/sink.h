@@ -51,6 +51,7 @@ enum class GenerationState : std::uint8_t {
   building,
   live,
   retired,
+  dropped,  // nothing of it is left but its number, which never comes again: letters name the generation that they are of
 };
 std::string_view to_string(GenerationState state);
 

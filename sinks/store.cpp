@@ -17,6 +17,7 @@ std::string_view to_string(GenerationState state) {
     case GenerationState::building: return "building";
     case GenerationState::live: return "live";
     case GenerationState::retired: return "retired";
+    case GenerationState::dropped: return "dropped";
   }
   return "live";
 }

@@ -166,7 +166,10 @@ class ProgressLine {
 
 int list(const std::vector<Generation>& generations) {
   std::cout << "GENERATION  STATE\n";
-  for (const Generation& generation : generations) std::cout << fmt::format("{:>10}  {}\n", generation.number, to_string(generation.state));
+  for (const Generation& generation : generations) {
+    if (generation.state == GenerationState::dropped) continue;
+    std::cout << fmt::format("{:>10}  {}\n", generation.number, to_string(generation.state));
+  }
   return 0;
 }
 

@@ -89,7 +89,7 @@ class Properties {
     auto added = raw_members(json);
     if (!added) return bad_view(view_, added.error().message, "");
     for (auto& [name, value] : *added) {
-      if (std::any_of(members_.begin(), members_.end(), [&](const auto& member) { return member.first == name; })) {
+      if (std::any_of(members_.begin(), members_.end(), [&name = name](const auto& member) { return member.first == name; })) {
         return bad_view(view_, fmt::format("options.mappings names the field {}", name),
                         "write its parameters at the field: options: {...}");
       }

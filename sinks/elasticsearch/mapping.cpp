@@ -112,7 +112,7 @@ Result<Mapping> mapping_of(const Type& type, std::string_view extra) {
       if (name == "type" && !may_replace_type(own, unquoted(value))) {
         return fail(ErrorCode::config, fmt::format("a {} can't be mapped as {}", type.name(), value), "change the field's type instead");
       }
-      const auto same = std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.first == name; });
+      const auto same = std::find_if(members.begin(), members.end(), [&name = name](const auto& member) { return member.first == name; });
       if (same != members.end()) {
         same->second = std::move(value);
       } else {

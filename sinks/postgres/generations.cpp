@@ -15,6 +15,7 @@ namespace {
 
 GenerationState parse_state(const std::string& text) {
   if (text == "building") return GenerationState::building;
+  if (text == "dropped") return GenerationState::dropped;
   return text == "retired" ? GenerationState::retired : GenerationState::live;
 }
 
@@ -149,10 +150,12 @@ Result<void> drop_generation(pqxx::work& transaction, const std::string& project
   for (const std::string& schema : schemas) {
     if (schema.ends_with(generation_schema("", number))) drop_schema_if_empty(transaction, schema);
   }
-  for (const char* table : {"view", "seen", "checkpoint", "generation"}) {
+  for (const char* table : {"view", "seen", "checkpoint"}) {
     transaction.exec(
         fmt::format("DELETE FROM foldline.{} WHERE projection = {} AND generation = {}", table, quote_literal(projection), number));
   }
+  transaction.exec(fmt::format("UPDATE foldline.generation SET state = 'dropped', definition = '{{}}' WHERE projection = {} AND generation = {}",
+                               quote_literal(projection), number));
   return {};
 }
 
