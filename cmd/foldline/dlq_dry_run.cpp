@@ -109,7 +109,7 @@ Result<void> DryRun::project(const Record& record, Verdict& verdict, std::string
   if (auto projected = projector_->project(event, arena_, changes); !projected) return projected;
   stage = to_string(Stage::store);
   for (const Change& change : changes) {
-    const Result<void> fits = sink_ == nullptr ? Result<void>() : sink_->check(projection_->views[change.view], change);
+    Result<void> fits = sink_ == nullptr ? Result<void>() : sink_->check(projection_->views[change.view], change);
     if (!fits && hidden)
       return fail(ErrorCode::store_rejected, "the store rejects it; its words are hidden because the source has redacted paths");
     if (!fits) return fits;

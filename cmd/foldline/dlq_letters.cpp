@@ -124,8 +124,9 @@ Result<void> DeadLetters::bodies(std::span<const LetterHead> heads, const VisitB
   for (const auto& [partition, wanted] : by_partition) {
     std::vector<std::int64_t> offsets;
     for (const auto& [offset, head] : wanted) offsets.push_back(offset);
-    auto read = reader_->read_at(
-        partition, offsets, [&](std::int32_t, const Record& record) { return visit(wanted.at(record.offset), record.value.value_or("")); });
+    auto read = reader_->read_at(partition, offsets, [&, &heads_at = wanted](std::int32_t, const Record& record) {
+      return visit(heads_at.at(record.offset), record.value.value_or(""));
+    });
     if (!read) return read;
   }
   return {};

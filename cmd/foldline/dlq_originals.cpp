@@ -38,8 +38,8 @@ Result<void> fetch_from_source(DeadLetters& letters, std::vector<Original>& orig
     }
     std::vector<std::int64_t> offsets;
     for (const auto& [offset, i] : places) offsets.push_back(offset);
-    auto read = letters.reader().read_at(partition, offsets, [&](std::int32_t, const Record& record) -> Result<void> {
-      Original& original = originals[places.at(record.offset)];
+    auto read = letters.reader().read_at(partition, offsets, [&, &at = places](std::int32_t, const Record& record) -> Result<void> {
+      Original& original = originals[at.at(record.offset)];
       if (record.timestamp_us != original.head.timestamp_us) {  // the topic was re-created (G6)
         original.missing = "another record stands at its position now: the topic was re-created";
         return {};

@@ -66,10 +66,9 @@ int run_worker(const RunOptions& options) {
   HttpServer server;
   if (!start_http(server, options.http, worker)) return 1;
   const Result<void> ended = worker.run(stop);
+  if (!ended) spdlog::error("{}{}{}", ended.error().message, ended.error().hint.empty() ? "" : "; ", ended.error().hint);
   server.stop();
-  if (ended) return 0;
-  spdlog::error("{}{}{}", ended.error().message, ended.error().hint.empty() ? "" : "; ", ended.error().hint);
-  return 1;
+  return ended ? 0 : 1;
 }
 
 void add_run(CLI::App& app, int& exit_code) {

@@ -2,7 +2,9 @@
 
 #include <httplib.h>
 
+#include <atomic>
 #include <charconv>
+#include <chrono>
 #include <thread>
 
 namespace foldline {
@@ -10,6 +12,7 @@ namespace foldline {
 struct HttpServer::Impl {
   httplib::Server server;
   std::thread thread;
+  std::atomic<bool> ended{false};
 };
 
 HttpServer::HttpServer() : impl_(std::make_unique<Impl>()) {
@@ -46,7 +49,12 @@ Result<int> HttpServer::listen(const std::string& address) {
     port = -1;
   }
   if (port < 0) return fail(ErrorCode::config, "can't listen on " + address, "is the port taken? --http 127.0.0.1:0 takes a free one");
-  impl_->thread = std::thread([this] { impl_->server.listen_after_bind(); });
+  impl_->thread = std::thread([this] {
+    impl_->server.listen_after_bind();
+    impl_->ended = true;
+  });
+  // The library's stop() does nothing before its loop runs, and the thread would then listen for ever.
+  while (!impl_->server.is_running() && !impl_->ended) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   return port;
 }
 

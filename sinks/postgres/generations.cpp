@@ -154,8 +154,9 @@ Result<void> drop_generation(pqxx::work& transaction, const std::string& project
     transaction.exec(
         fmt::format("DELETE FROM foldline.{} WHERE projection = {} AND generation = {}", table, quote_literal(projection), number));
   }
-  transaction.exec(fmt::format("UPDATE foldline.generation SET state = 'dropped', definition = '{{}}' WHERE projection = {} AND generation = {}",
-                               quote_literal(projection), number));
+  transaction.exec(
+      fmt::format("UPDATE foldline.generation SET state = 'dropped', definition = '{{}}' WHERE projection = {} AND generation = {}",
+                  quote_literal(projection), number));
   return {};
 }
 
