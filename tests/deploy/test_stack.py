@@ -143,7 +143,7 @@ def test_kafka_comes_back_after_kill(stack):
 
 
 def test_mistakes_are_named(stack):
-    assert "unknown server 'mysql'; known: kafka postgres" in stack.run("up", "mysql", code=1)
+    assert "unknown server 'mysql'; known: elasticsearch7 elasticsearch8 kafka opensearch postgres redis" in stack.run("up", "mysql", code=1)
     assert "kill which server?" in stack.run("kill", code=1)
     assert "unknown command 'launch'" in stack.run("launch", code=2)
     assert "was never started" in stack.run("env", code=1)
