@@ -146,6 +146,10 @@ TEST_F(KafkaLogTest, EachRebalanceSplitsTheQueuesAnew) {
         ASSERT_TRUE(member->log->start(1, 0));
         Collected seen;
         ASSERT_TRUE(member->poll_until([&] { return seen.ends.size() == 2; }, &seen));
+        for (const std::uint32_t slot : {0U, 1U}) {
+          EXPECT_EQ(seen.offsets[slot], range(0, seen.ends[slot])) << "round " << round << ", " << member->assigned[slot].to_string();
+        }
+        for (const Error& error : seen.errors) ADD_FAILURE() << error.message;
         read += seen.offsets[0].size() + seen.offsets[1].size();
       }
       EXPECT_EQ(read, 1'000U) << "round " << round;
