@@ -110,7 +110,7 @@ TEST_F(Documents, EveryTypeComesBackExactly) {
   EXPECT_EQ(round_trip(type_of(TypeKind::bytes), Value::bytes(std::string_view("\0\xff", 2))), R"(,"f":"AP8=")");
   EXPECT_EQ(round_trip(type_of(TypeKind::boolean), Value::boolean(false)), R"(,"f":false)");
   round_trip(type_of(TypeKind::uuid), Value::uuid(Uuid::random()));
-  round_trip(type_of(TypeKind::text), Value::text(std::string_view("\0\n\"\\é\xF0\x9F\x98\x80", 12)));
+  round_trip(type_of(TypeKind::text), Value::text(std::string_view("\0\n\"\\é\xF0\x9F\x98\x80", 10)));
   EXPECT_EQ(round_trip(type_of(TypeKind::bigint), Value::null()), "");
 }
 
