@@ -54,6 +54,13 @@ void warn_double_counts(const ProjectionFile& file, const ViewSpec& view, Diagno
   }
 }
 
+// G16: a unique index that is written in the commit's own transaction.
+void check_exact_ids(const ProjectionFile& file, Diagnostics& diagnostics) {
+  if (!file.exact_ids || file.store.kind.empty() || file.store.kind == "postgres" || file.store.kind == "memory") return;
+  diagnostics.error(file.processed_ids_at, "`processed_ids: exact` needs PostgreSQL, and this projection's store is " + file.store.kind,
+                    "write a number of records per partition, as large as duplicates may be apart");
+}
+
 void check_tables(const ProjectionFile& file, Diagnostics& diagnostics) {
   std::map<std::string, std::string> keeper;
   for (const ViewSpec& view : file.views) {
@@ -107,6 +114,7 @@ void check_file(const ProjectionFile& file, Diagnostics& diagnostics) {
   }
   check_kinds(file, diagnostics);
   check_tables(file, diagnostics);
+  check_exact_ids(file, diagnostics);
   for (std::size_t source = 0; source < file.sources.size(); ++source) {
     for (const Named& topic : file.sources[source].topics) check_topic(file, source, topic, diagnostics);
     for (const Named& type : file.sources[source].event_types) {

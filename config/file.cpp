@@ -124,8 +124,9 @@ void load_zone(Reader& reader, const YamlNode& node, FileDraft& out) {
 }
 
 void load_processed_ids(Reader& reader, const YamlNode& node, FileDraft& out) {
+  out.file.processed_ids_at = node.at;
   if (node.is_scalar() && node.text == "exact") {
-    reader.error(node.at, refusal("processed_ids: exact"), "write a number of records per partition, as large as duplicates may be apart");
+    out.file.exact_ids = true;
     return;
   }
   if (node.is_scalar() && node.text == "none") {
@@ -169,8 +170,8 @@ constexpr Property<FileDraft> kFile[] = {
     {{.name = "processed_ids",
       .shape = Shape::any,
       .fallback = "`250000`",
-      .bounds = "1 to 10,000,000, or `none`",
-      .doc = "records per partition for which an event ID is remembered (G14 to G16)"},
+      .bounds = "1 to 10,000,000, `exact` or `none`",
+      .doc = "records per partition for which an event ID is remembered (G14 to G16); `exact` (PostgreSQL): every ID, for ever"},
      load_processed_ids},
     {{.name = "dead_letter", .shape = Shape::level, .fallback = "see there", .doc = "where events go that fail", .level = "`dead_letter`"},
      [](Reader& r, const YamlNode& n, FileDraft& out) { load_dead_letter(r, n, out.file.dead_letter); }},

@@ -191,7 +191,9 @@ struct ProjectionFile {
   std::string zone = "UTC";
   Location zone_at;
   std::vector<ViewSpec> views;
-  std::int64_t id_window = 250'000;  // processed_ids; 0: none ("exact" is refused until it is built)
+  std::int64_t id_window = 250'000;  // processed_ids; 0: none
+  bool exact_ids = false;            // processed_ids: exact; the window is then what spares the store most questions
+  Location processed_ids_at;
   DeadLetterSpec dead_letter;
   // Every source file's text (projection and shared), for messages that quote a line.
 };

@@ -76,6 +76,10 @@ void Commit::prepare() {
     m.max_event_time_us = std::max(m.max_event_time_us, entry.event_time_us);
     const bool store_letter = is_store_letter(i);
     if (id_window > 0 && (entry.has_id || store_letter)) packers[entry.slot].add(entry.id, entry.offset, store_letter);
+    if (exact && entry.has_id && (entry.outcome == Outcome::event || entry.outcome == Outcome::letter)) {
+      exact_ids.push_back(entry.id);
+      exact_entries.push_back(i);
+    }
     count(entry);
   }
   for (const std::uint32_t slot : starts) moved[slot].touched = true;

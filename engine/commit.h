@@ -68,6 +68,7 @@ struct Commit {
   Uuid owner;
   Uuid batch_id;
   std::int64_t id_window = 0;
+  bool exact = false;             // G16
   std::int64_t failed_at_us = 0;  // for the letters
   std::int64_t generation = 1;    // for the letters
 
@@ -80,6 +81,8 @@ struct Commit {
   std::vector<PartitionCommit> parts;  // sorted by topic, partition
   std::vector<IdPacker> packers;       // per slot
   std::vector<Letter> letters;
+  std::vector<Hash128> exact_ids;          // of events and letters, when `exact` ...
+  std::vector<std::size_t> exact_entries;  // ... and the entries they stand in, parallel
   CommitCounts counts;
   bool prepared = false;
 

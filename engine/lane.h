@@ -56,6 +56,7 @@ struct LaneOptions {
   std::size_t max_poll_records = 2'000;             // taken in one step
   std::size_t max_record_bytes = 16 * 1024 * 1024;  // key + value + headers; a larger record becomes a letter
   std::int64_t id_window = 250'000;                 // W of G14; 0: no processed IDs
+  bool exact_ids = false;                           // G16: the store keeps every ID; needs SinkTraits::exact_ids
   config::LetterPolicy letter_policy = config::LetterPolicy::skip;
   double stop_above = 0.5;        // G19: share of the last 1,000 events that may become letters; 1: never
   std::vector<StartAt> start_at;  // per source; missing: earliest

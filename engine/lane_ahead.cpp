@@ -41,13 +41,24 @@ void RowsAhead::passed(const TopicPartition& topic_partition, std::int64_t next_
       rows_, [&](const auto& known) { return known.second.next_offset <= next_offset && known.second.topic_partition == topic_partition; });
 }
 
+// G16: what the store held before the window reached back so far, or what came through another partition. A duplicate counts for
+// nothing, its time neither (G12).
+bool Lane::Impl::take_out_known(const Commit& commit) {
+  for (const std::uint32_t known : commit.result.known_ids) {
+    BatchEntry& entry = commit.batch->entries()[commit.exact_entries[known]];
+    entry.outcome = Outcome::duplicate;
+    entry.event_time_us = INT64_MIN;
+  }
+  return !commit.result.known_ids.empty();
+}
+
 // The same range again, folded without what the store's rows hold. The batch behind it may have been folded for the same rows: then its
 // own commit is told so.
-void Lane::Impl::on_ahead(const std::vector<RowAhead>& rows, Instant now) {
+void Lane::Impl::on_refold(const Commit& commit, Instant now) {
   deps.stats.refolds.fetch_add(1, std::memory_order_relaxed);
-  if (!rows_ahead.add(rows)) {
-    wait_for(Wait::store,
-             {ErrorCode::internal, "the store says again that rows are ahead which were folded without what they hold", "", true}, now);
+  const bool news = rows_ahead.add(commit.result.ahead);
+  if (!take_out_known(commit) && !news) {
+    wait_for(Wait::store, {ErrorCode::internal, "the store says again that it holds what was not folded for it", "", true}, now);
     return;
   }
   sealed->commit.reset();

@@ -96,11 +96,24 @@ void Lane::Impl::submit_commit() {
   submit(commit_job, [&sink = deps.sink, &letters = deps.letters](LaneJob& work) { static_cast<CommitJob&>(work).run(sink, letters); });
 }
 
+// G16: the second copy of an event becomes no letter. False: the result says how to go on.
+bool CommitJob::ask_known_ids(Sink& sink) {
+  auto known = sink.known_ids(commit->exact_ids);
+  if (known && known->empty()) return true;
+  if (known) {
+    commit->result = {CommitStatus::refold, {}, {}, std::move(*known)};
+  } else {
+    commit->result = {CommitStatus::retry, known.error()};
+  }
+  return false;
+}
+
 // On the executor.
 void CommitJob::run(Sink& sink, LetterSink& letters) {
   commit->prepare();
   FOLDLINE_FAULT_POINT("engine.prepared");
   commit->letters_error.reset();
+  if (commit->exact && !commit->letters_written && !commit->letters.empty() && !ask_known_ids(sink)) return;
   if (!commit->letters_written && !commit->letters.empty()) {  // G28: before the batch that skips their events
     if (auto r = letters.publish(commit->letters); !r) {
       commit->letters_error = r.error();
@@ -123,7 +136,11 @@ void CommitJob::run(Sink& sink, LetterSink& letters) {
     return;
   }
   const auto started = std::chrono::steady_clock::now();  // for the statistics only
-  commit->result = sink.commit({.owner = commit->owner, .batch_id = commit->batch_id, .partitions = commit->parts, .views = commit->rows});
+  commit->result = sink.commit({.owner = commit->owner,
+                                .batch_id = commit->batch_id,
+                                .partitions = commit->parts,
+                                .views = commit->rows,
+                                .exact_ids = commit->exact_ids});
   FOLDLINE_FAULT_POINT("engine.commit_answered");
   const auto spent = std::chrono::steady_clock::now() - started;
   commit->commit_us = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(spent).count());
@@ -137,7 +154,7 @@ void Lane::Impl::finish_commit(CommitJob& ended, Instant now) {
     return;
   }
   for (BatchLetter& letter : commit.batch->letters()) {
-    if (letter.entry >= commit.begin && letter.entry < commit.end) letter.written = true;
+    if (commit.letters_written && letter.entry >= commit.begin && letter.entry < commit.end) letter.written = true;
   }
   if (ended.standing != Standing::mine) {
     obey_standing(ended.standing);
@@ -148,7 +165,7 @@ void Lane::Impl::finish_commit(CommitJob& ended, Instant now) {
     case CommitStatus::committed: on_committed(now); break;
     case CommitStatus::fenced: fence(std::move(commit.result.error)); break;
     case CommitStatus::rejected: on_rejected(std::move(commit.result.error), now); break;
-    case CommitStatus::refold: on_ahead(commit.result.ahead, now); break;
+    case CommitStatus::refold: on_refold(commit, now); break;
     case CommitStatus::retry:
       deps.stats.retries.fetch_add(1, std::memory_order_relaxed);
       recheck_before_retry = commit.result.error.code == ErrorCode::store_unavailable;

@@ -24,6 +24,7 @@ std::shared_ptr<Commit> Lane::Impl::make_commit() {
   commit->owner = owner;
   commit->batch_id = make_uuid();
   commit->id_window = options.id_window;
+  commit->exact = options.exact_ids;
   commit->failed_at_us = deps.wall_time_us();
   commit->generation = options.generation;
   return commit;

@@ -105,6 +105,7 @@ struct CommitJob final : LaneJob {
   Standing standing = Standing::mine;
 
   void run(Sink& sink, LetterSink& letters);
+  bool ask_known_ids(Sink& sink);
 };
 
 struct Partition {
@@ -247,7 +248,8 @@ struct Lane::Impl final : LogVisitor {
   void on_poison(std::size_t index, Error error);
 
   // lane_ahead.cpp
-  void on_ahead(const std::vector<RowAhead>& rows, Instant now);
+  void on_refold(const Commit& commit, Instant now);
+  bool take_out_known(const Commit& commit);
 
   LaneOptions options;
   LaneDependencies deps;

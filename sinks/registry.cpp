@@ -20,6 +20,7 @@ Opened open_postgres(const config::StoreSpec& spec, const StoreContext& context)
   options.url = spec.url;
   if (!spec.schema.empty()) options.schema = spec.schema;
   options.building = context.building;
+  options.exact_ids = context.exact_ids;
   auto store = postgres::PostgresStore::make(options, context.id, context.views);
   if (!store) return fail(store.error());
   return std::move(*store);

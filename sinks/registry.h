@@ -23,7 +23,8 @@ struct StoreContext {
   ProjectionId id;
   std::vector<ViewSchema> views;  // in file order: ViewRows::view is an index into them
   std::int64_t id_window = 250'000;
-  bool building = false;  // id.generation is in the making: its views stand apart from the live ones until Store::go_live()
+  bool exact_ids = false;  // G16; the engine asks it of a store whose traits have it
+  bool building = false;   // id.generation is in the making: its views stand apart from the live ones until Store::go_live()
 };
 
 // An error (code config): no such store, or one that can't keep these views; its hint says what to do.

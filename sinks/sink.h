@@ -31,6 +31,7 @@
 
 #include "common/change.h"
 #include "common/error.h"
+#include "common/hash.h"
 #include "common/record.h"
 #include "common/uuid.h"
 #include "common/view.h"
@@ -169,6 +170,9 @@ struct CommitBatch {
   Uuid batch_id;                                // the same when the same batch is tried again
   std::span<const PartitionCommit> partitions;  // sorted by topic, partition
   std::span<const ViewRows> views;              // in file order
+  // Of `processed_ids: exact` (G16): the IDs of the batch's events and letters, in batch order. The store keeps each for ever, and commits
+  // only if it holds none of them yet.
+  std::span<const Hash128> exact_ids{};
 };
 
 enum class CommitStatus {
@@ -176,7 +180,7 @@ enum class CommitStatus {
   fenced,    // some checkpoint is no longer this worker's: drop, reload (G2)
   retry,     // store away, overloaded, read-only, deadlock: the same batch again later (G19)
   rejected,  // these changes can never be applied: halve to find the event (G29)
-  refold,    // some rows already hold a part of what was folded for them (row watermarks only): fold again without that part
+  refold,    // a part of what was folded is in the store already: fold again without `ahead` and `known_ids`
 };
 
 // How far a stored row is: it includes every event of the partition below `next_offset`.
@@ -190,8 +194,10 @@ struct RowAhead {
 
 struct CommitResult {
   CommitStatus status = CommitStatus::retry;
-  Error error{};                  // meaningless when committed
-  std::vector<RowAhead> ahead{};  // when refold: never empty
+  Error error{};  // meaningless when committed
+  // When refold, one of them says something.
+  std::vector<RowAhead> ahead{};           // rows that hold a part of what was folded for them (row watermarks only)
+  std::vector<std::uint32_t> known_ids{};  // indexes into exact_ids: duplicates, also of an earlier one in the same batch
 };
 
 struct SinkTraits {
@@ -200,6 +206,7 @@ struct SinkTraits {
   // G22: the store can lose its checkpoints with its data (restarted empty, flushed). Then a missing checkpoint is no fresh start where
   // the group has committed offsets.
   bool checkpoint_may_vanish = false;
+  bool exact_ids = false;  // G16: keeps every ID in a unique index, in the commit's own transaction
   std::size_t max_batch_rows = 50'000;
   std::size_t max_batch_bytes = 16 * 1024 * 1024;
 };
@@ -216,6 +223,10 @@ class Sink {
   // `rejected` means that nothing of the batch is applied: a store that has taken a part of it by then puts back what stood there. A new ID
   // chunk whose first offset a stored chunk has already replaces that chunk (what was left by a commit that reached only a part).
   virtual CommitResult commit(const CommitBatch& batch) = 0;
+
+  // Which of a batch's exact IDs are duplicates (G16), as CommitResult::known_ids. Asked before a batch with letters: those are written
+  // before the batch is committed. Only where traits().exact_ids.
+  virtual Result<std::vector<std::uint32_t>> known_ids(std::span<const Hash128> /*ids*/) { return std::vector<std::uint32_t>{}; }
 
   // The stored checkpoints as they are now (G3: looks for one that moved back, or changed its owner). Never takes ownership.
   virtual Result<std::vector<OpenedPartition>> reload(std::span<const TopicPartition> partitions) = 0;

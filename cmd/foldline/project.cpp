@@ -43,6 +43,7 @@ Result<std::unique_ptr<Store>> open_projection_store(const declarative::Compiled
   context.building = building != 0;
   context.views = projection.views;
   context.id_window = projection.file.id_window;
+  context.exact_ids = projection.file.exact_ids;
   return open_store(projection.file.store, context);
 }
 

@@ -38,6 +38,7 @@ Result<std::unique_ptr<LetterSink>> new_letters(const Projection& projection) {
 LaneOptions lane_options(const config::ProjectionFile& file) {
   LaneOptions out;
   out.id_window = file.id_window;
+  out.exact_ids = file.exact_ids;
   out.letter_policy = file.dead_letter.policy;
   out.stop_above = file.dead_letter.stop_above;
   for (const config::SourceSpec& source : file.sources) {

@@ -26,6 +26,7 @@ class MemorySink final : public Sink {
   Result<std::vector<OpenedPartition>> open(const OpenRequest& request) override;
   CommitResult commit(const CommitBatch& batch) override;
   Result<std::vector<OpenedPartition>> reload(std::span<const TopicPartition> partitions) override;
+  Result<std::vector<std::uint32_t>> known_ids(std::span<const Hash128> ids) override;
   [[nodiscard]] Result<void> check(const ViewSchema& /*view*/, const Change& /*change*/) const override { return {}; }
   [[nodiscard]] std::uint32_t domain_of(std::uint32_t view, std::uint64_t key_hash) const override {
     return store_.domain_of(view, key_hash);
@@ -46,6 +47,7 @@ class MemorySink final : public Sink {
   void store_ids(const PartitionCommit& part);
   void move_checkpoint(const PartitionCommit& part, const CommitBatch& batch, std::uint32_t domain);
   [[nodiscard]] bool owns_all(const CommitBatch& batch, std::uint32_t domain) const;
+  [[nodiscard]] std::vector<std::uint32_t> known_among(std::span<const Hash128> ids) const;
   CommitResult commit_by_row(const CommitBatch& batch);
   CommitResult write_rows(const CommitBatch& batch);
   [[nodiscard]] Fault fault(Step step, std::uint32_t domain = 0) const {
@@ -66,6 +68,7 @@ SinkTraits MemoryStore::traits() const {
   traits.domains = options_.domains;
   traits.row_watermarks = options_.row_watermarks;
   traits.checkpoint_may_vanish = options_.checkpoint_may_vanish;
+  traits.exact_ids = options_.domains == 1 && !options_.row_watermarks;
   traits.max_batch_rows = options_.max_batch_rows;
   return traits;
 }
@@ -324,6 +327,22 @@ CommitResult MemorySink::write_rows(const CommitBatch& batch) {
   return out;
 }
 
+// G16. One domain only: with several, a commit that reached a part would find its own IDs.
+std::vector<std::uint32_t> MemorySink::known_among(std::span<const Hash128> ids) const {
+  std::vector<std::uint32_t> out;
+  std::set<Hash128> here;
+  for (std::uint32_t i = 0; i < ids.size(); ++i) {
+    if (store_.state_.exact_ids.contains(ids[i]) || !here.insert(ids[i]).second) out.push_back(i);
+  }
+  return out;
+}
+
+Result<std::vector<std::uint32_t>> MemorySink::known_ids(std::span<const Hash128> ids) {
+  const std::lock_guard lock(store_.mutex_);
+  if (fault(Step::reload) != Fault::none) return fail(unavailable("reading processed IDs"));
+  return known_among(ids);
+}
+
 CommitResult MemorySink::commit(const CommitBatch& batch) {
   const std::lock_guard lock(store_.mutex_);
   switch (fault(Step::commit_begin)) {
@@ -336,11 +355,14 @@ CommitResult MemorySink::commit(const CommitBatch& batch) {
   for (std::uint32_t domain = 0; domain < store_.options_.domains; ++domain) {
     if (!owns_all(batch, domain)) return fenced();
   }
+  const bool again = !batch.partitions.empty() && applied(batch.partitions.front(), batch, 0);  // G5: its IDs are its own
+  if (auto known = known_among(batch.exact_ids); !again && !known.empty()) return {CommitStatus::refold, {}, {}, std::move(known)};
   auto staged = stage(batch);
   if (!staged) return {CommitStatus::rejected, staged.error()};
   for (std::uint32_t domain = 0; domain < store_.options_.domains; ++domain) {
     if (fault(Step::domain_begin, domain) != Fault::none) return {CommitStatus::retry, unavailable(fmt::format("domain {}", domain))};
     if (!batch.partitions.empty() && applied(batch.partitions.front(), batch, domain)) continue;
+    store_.state_.exact_ids.insert(batch.exact_ids.begin(), batch.exact_ids.end());
     for (StagedRow& row : *staged) {
       if (row.domain != domain) continue;
       Rows& rows = store_.state_.views[row.view];

@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,7 @@ class MemoryStore final : public Store {
     std::vector<Rows> views;
     std::vector<std::map<std::string, Watermarks>> watermarks;
     std::map<TopicPartition, Partition> partitions;
+    std::set<Hash128> exact_ids;  // G16
     std::optional<std::string> first_topics;
   };
   using FaultHook = std::function<Fault(Step step, std::uint32_t domain)>;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "sinks/postgres/exact_ids.h"
 #include "sinks/postgres/expire.h"
 #include "sinks/postgres/sink.h"
 
@@ -84,6 +85,7 @@ std::optional<CommitResult> PostgresSink::conclude(const Attempt& attempt, const
   switch (attempt.end) {
     case End::committed: return CommitResult{CommitStatus::committed, {}};
     case End::compare_failed: return compare_failed(batch);
+    case End::known_ids: out = leave_out_known(batch); break;
     case End::refused: {
       if (attempt.lock_timeout_on_checkpoints) end_backends(batch);
       Verdict verdict = judge(attempt.failure, attempt.doing, attempt.rows_at_fault);
@@ -105,6 +107,27 @@ CommitResult PostgresSink::compare_failed(const CommitBatch& batch) {
   if (!stored) return refused(CommitStatus::retry, error_of(stored.error(), "reading the checkpoints"));
   if (is_stored(batch, *stored)) return {CommitStatus::committed, {}};
   return refused(CommitStatus::fenced, fenced_error(batch, *stored));
+}
+
+// G16. The transaction was rolled back because of IDs that somebody has committed; whoever it was, they are duplicates from now on.
+std::optional<CommitResult> PostgresSink::leave_out_known(const CommitBatch& batch) {
+  auto known = known_ids(batch.exact_ids);
+  if (!known) return refused(CommitStatus::retry, known.error());
+  if (known->empty()) return std::nullopt;  // the other one was a rebuild that has since been dropped
+  return CommitResult{CommitStatus::refold, {}, {}, std::move(*known)};
+}
+
+Result<std::vector<std::uint32_t>> PostgresSink::known_ids(std::span<const Hash128> ids) {
+  if (ids.empty()) return std::vector<std::uint32_t>{};
+  Answer<std::vector<std::uint32_t>> known = tl::unexpected(Failure{});
+  for (int attempt = 1; attempt <= 2 && !known; ++attempt) {  // the first connection may have died while no batch flowed
+    auto connected = session();
+    if (!connected) return fail(connected.error());
+    known = read_known_ids((*connected)->connection, store_->id, ids);
+    if (!known && !known.error().connection_lost()) break;
+  }
+  if (!known) return fail(error_of(known.error(), "reading exact IDs"));
+  return std::move(*known);
 }
 
 // G5. The connection was lost when the COMMIT may have been on its way. Ask the store, and ask under a lock: FOR UPDATE waits until the old

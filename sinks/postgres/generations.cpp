@@ -5,6 +5,7 @@
 #include <set>
 
 #include "sinks/postgres/catalog.h"
+#include "sinks/postgres/exact_ids.h"
 #include "sinks/postgres/system_schema.h"
 
 namespace foldline::postgres {
@@ -153,6 +154,10 @@ Result<void> drop_generation(pqxx::work& transaction, const std::string& project
   for (const char* table : {"view", "seen", "checkpoint"}) {
     transaction.exec(
         fmt::format("DELETE FROM foldline.{} WHERE projection = {} AND generation = {}", table, quote_literal(projection), number));
+  }
+  if (!transaction.exec(fmt::format("SELECT to_regclass('{}')", kExactIdsTable))[0][0].is_null()) {
+    transaction.exec(
+        fmt::format("DELETE FROM {} WHERE projection = {} AND generation = {}", kExactIdsTable, quote_literal(projection), number));
   }
   transaction.exec(
       fmt::format("UPDATE foldline.generation SET state = 'dropped', definition = '{{}}' WHERE projection = {} AND generation = {}",

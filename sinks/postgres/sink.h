@@ -34,6 +34,7 @@ struct StoreShared {
   ConnectOptions connect;
   int ownership_lock_timeout_ms = kOwnershipLockTimeoutMs;
   bool building = false;
+  bool exact_ids = false;
 };
 
 class PostgresSink final : public Sink {
@@ -43,6 +44,7 @@ class PostgresSink final : public Sink {
   Result<std::vector<OpenedPartition>> open(const OpenRequest& request) override;
   CommitResult commit(const CommitBatch& batch) override;
   Result<std::vector<OpenedPartition>> reload(std::span<const TopicPartition> partitions) override;
+  Result<std::vector<std::uint32_t>> known_ids(std::span<const Hash128> ids) override;
   [[nodiscard]] Result<void> check(const ViewSchema& view, const Change& change) const override;
 
  private:
@@ -55,6 +57,7 @@ class PostgresSink final : public Sink {
   Result<void> stage(const CommitBatch& batch);
   std::optional<CommitResult> conclude(const Attempt& attempt, const CommitBatch& batch, bool last);
   CommitResult compare_failed(const CommitBatch& batch);
+  std::optional<CommitResult> leave_out_known(const CommitBatch& batch);
   std::optional<CommitResult> resolve_unknown(const Attempt& attempt, const CommitBatch& batch);
   void end_backends(const CommitBatch& batch);
 

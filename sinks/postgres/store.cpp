@@ -6,6 +6,7 @@
 #include <set>
 
 #include "sinks/postgres/catalog.h"
+#include "sinks/postgres/exact_ids.h"
 #include "sinks/postgres/generations.h"
 #include "sinks/postgres/store_transaction.h"
 #include "sinks/postgres/system_schema.h"
@@ -25,6 +26,7 @@ Result<std::unique_ptr<PostgresStore>> PostgresStore::make(const StoreOptions& o
   auto shared = std::make_shared<StoreShared>();
   shared->id = id;
   shared->building = options.building;
+  shared->exact_ids = options.exact_ids;
   if (options.building && id.generation <= 1) return fail(ErrorCode::internal, "the generation to build has no number of its own");
   shared->connect = ConnectOptions{options.url, "foldline/" + id.projection, options.timeouts};
   shared->ownership_lock_timeout_ms = options.ownership_lock_timeout_ms;
@@ -57,6 +59,7 @@ Result<void> PostgresStore::prepare() {
         fmt::format("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({})", kPrepareLock));
     transaction.exec(fmt::format("SET LOCAL lock_timeout = {}", kAlterLockTimeoutMs));
     if (auto ok = prepare_system_schema(transaction); !ok) return ok;
+    if (shared->exact_ids) prepare_exact_ids(transaction);
     if (shared->id.generation == 0) shared->id.generation = live_generation(transaction, shared->id.projection);
     for (const ViewLayout& layout : shared->layouts) {
       if (auto ok = prepare_view(transaction, shared->id, layout); !ok) return ok;
@@ -89,6 +92,12 @@ Result<void> PostgresStore::drop_generation(std::int64_t number) {
   return in_transaction<void>(*shared_, fmt::format("dropping generation {}", number), [&](pqxx::work& transaction) {
     return postgres::drop_generation(transaction, shared_->id.projection, number);
   });
+}
+
+SinkTraits PostgresStore::traits() const {
+  SinkTraits out;
+  out.exact_ids = true;
+  return out;
 }
 
 Result<std::unique_ptr<Sink>> PostgresStore::new_sink() { return std::make_unique<PostgresSink>(shared_); }

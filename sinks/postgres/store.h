@@ -21,7 +21,8 @@ struct StoreOptions {
   std::string schema = "public";  // of views whose name has none
   Timeouts timeouts;
   int ownership_lock_timeout_ms = kOwnershipLockTimeoutMs;
-  bool building = false;  // the generation is in the making, in schemas of its own (generations.h)
+  bool exact_ids = false;  // G16
+  bool building = false;   // the generation is in the making, in schemas of its own (generations.h)
 };
 
 class PostgresStore final : public Store {
@@ -30,7 +31,7 @@ class PostgresStore final : public Store {
   static Result<std::unique_ptr<PostgresStore>> make(const StoreOptions& options, const ProjectionId& id,
                                                      const std::vector<ViewSchema>& views);
 
-  [[nodiscard]] SinkTraits traits() const override { return {}; }
+  [[nodiscard]] SinkTraits traits() const override;
   // All in one transaction: a crash leaves the schema as it was.
   Result<void> prepare() override;
   Result<std::unique_ptr<Sink>> new_sink() override;

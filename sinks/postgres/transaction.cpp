@@ -4,6 +4,7 @@
 
 #include "common/fault_point.h"
 #include "sinks/postgres/checkpoints.h"
+#include "sinks/postgres/exact_ids.h"
 #include "sinks/postgres/expire.h"
 
 namespace foldline::postgres {
@@ -134,6 +135,10 @@ Answer<void> Transaction::send_pipeline() {
   // before we end.
   if (auto ok = send_fixed(What::compare, "compare", kCompareSql, compare_params(id_, batch_)); !ok) return ok;
   FOLDLINE_FAULT_POINT("postgres.compare_sent");
+  // G16: behind the compare, so that a batch which is stored already is told from one whose events came before.
+  if (!batch_.exact_ids.empty()) {
+    if (auto ok = send_fixed(What::exact_ids, "exact ids", kAddExactIdsSql, exact_ids_params(id_, batch_.exact_ids)); !ok) return ok;
+  }
   // G17: views in file order, rows in key order, so that two lanes that write the same rows rarely deadlock.
   for (const StagedView& view : staged_) {
     if (auto ok = send_rows(view); !ok) return ok;
@@ -172,6 +177,7 @@ Attempt Transaction::receive() {
     out.failure = answer.error();
     out.doing = describe(command);
     out.rows_at_fault = command.what == What::rows || command.what == What::commit;  // COMMIT: deferred constraints and triggers
+    if (command.what == What::exact_ids && out.failure.sqlstate == kCompareFailed) out.end = End::known_ids;
     if (command.what == What::compare) {
       if (out.failure.sqlstate == kCompareFailed) out.end = End::compare_failed;
       out.lock_timeout_on_checkpoints = out.failure.sqlstate == kLockNotAvailable;
@@ -198,6 +204,7 @@ std::string Transaction::describe(const Command& command) const {
     case What::deallocate: return "dropping an unused statement";
     case What::compare: return "comparing the checkpoints";
     case What::rows: return fmt::format("writing view {}", view);
+    case What::exact_ids: return "adding exact IDs";
     case What::processed_ids: return "storing processed IDs";
     case What::move: return "moving the checkpoints";
     case What::expire: return fmt::format("expiring rows of view {}", view);

@@ -9,6 +9,7 @@
 //   COPY staging FROM STDIN                     |
 //
 //   compare the checkpoints, under lock         | one round trip: all of this is sent at once, in pipeline mode.
+//   add the exact IDs, all or fail (G16)        |
 //   INSERT ... SELECT ... ON CONFLICT DO UPDATE | The first command that fails makes the server skip all that
 //   trim and append processed IDs               | follow it, the COMMIT too.
 //   move the checkpoints                        |
@@ -31,6 +32,7 @@ namespace foldline::postgres {
 enum class End {
   committed,
   compare_failed,  // some checkpoint is not what the batch expects; rolled back
+  known_ids,       // the store holds some of the batch's exact IDs; rolled back (G16)
   refused,         // a statement failed; rolled back
   lost_before,     // the connection was lost before anything was sent that could commit
   unknown,         // ... or after that: the COMMIT may have been carried out (G5)
@@ -57,6 +59,7 @@ class Transaction {
     prepare,
     deallocate,
     compare,
+    exact_ids,
     rows,
     processed_ids,
     move,

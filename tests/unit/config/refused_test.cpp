@@ -32,8 +32,6 @@ TEST(Refused, KeysOfTheFile) {
   Parts parts;
   parts.rest = "registry: {url: \"http://x\"}";
   expect_refused(file_of(parts), "registry");
-  parts.rest = "processed_ids: exact";
-  expect_refused(file_of(parts), "processed_ids: exact");
   parts.rest = "dead_letter: {policy: park}";
   expect_refused(file_of(parts), "policy: park");
 }
