@@ -92,7 +92,7 @@ void Lane::Impl::submit_commit() {
   if (!sealed->commit) sealed->commit = make_commit();
   auto commit_job = std::make_shared<CommitJob>();
   commit_job->commit = sealed->commit;
-  if (recheck_before_retry) commit_job->recheck = make_recheck();
+  if (recheck_before_retry || (options.exact_ids && !sealed->batch->letters().empty())) commit_job->recheck = make_recheck();
   submit(commit_job, [&sink = deps.sink, &letters = deps.letters](LaneJob& work) { static_cast<CommitJob&>(work).run(sink, letters); });
 }
 
@@ -113,15 +113,9 @@ void CommitJob::run(Sink& sink, LetterSink& letters) {
   commit->prepare();
   FOLDLINE_FAULT_POINT("engine.prepared");
   commit->letters_error.reset();
-  if (commit->exact && !commit->letters_written && !commit->letters.empty() && !ask_known_ids(sink)) return;
-  if (!commit->letters_written && !commit->letters.empty()) {  // G28: before the batch that skips their events
-    if (auto r = letters.publish(commit->letters); !r) {
-      commit->letters_error = r.error();
-      return;
-    }
-  }
-  commit->letters_written = true;
-  FOLDLINE_FAULT_POINT("engine.letters_written");
+  const bool has_letters = !commit->letters_written && !commit->letters.empty();
+  if (has_letters && commit->exact && !ask_known_ids(sink)) return;
+  // Behind that question: a store that fell back before it was asked did not know what it had known (G3).
   if (recheck) {
     auto now = recheck->run(sink);
     if (!now) {
@@ -131,6 +125,14 @@ void CommitJob::run(Sink& sink, LetterSink& letters) {
     standing = *now;
     if (standing != Standing::mine) return;
   }
+  if (has_letters) {  // G28: before the batch that skips their events
+    if (auto r = letters.publish(commit->letters); !r) {
+      commit->letters_error = r.error();
+      return;
+    }
+  }
+  commit->letters_written = true;
+  FOLDLINE_FAULT_POINT("engine.letters_written");
   if (commit->parts.empty()) {  // every record was one of a partition that stopped
     commit->result = {CommitStatus::committed, {}};
     return;

@@ -161,7 +161,8 @@ bool is_duplicate(const std::vector<FakeRecord>& records, std::size_t at, const 
 
 }  // namespace
 
-ExpectedState ExpectedState::of(const FakeBroker& broker, const std::vector<TopicPartition>& partitions, std::int64_t window) {
+ExpectedState ExpectedState::of(const FakeBroker& broker, const std::vector<TopicPartition>& partitions, std::int64_t window,
+                                const std::map<TopicPartition, std::int64_t>* ends) {
   ExpectedState out;
   std::map<std::string, PlainRow> rows;
   bool any_total = false;
@@ -170,6 +171,7 @@ ExpectedState ExpectedState::of(const FakeBroker& broker, const std::vector<Topi
     const std::vector<FakeRecord> records = broker.partition(partition).records;
     for (std::size_t i = 0; i < records.size(); ++i) {
       const std::int64_t offset = records[i].offset;
+      if (ends != nullptr && (!ends->contains(partition) || offset >= ends->at(partition))) break;
       if (!records[i].value) {
         out.letters.insert(letter_id(partition, offset, Stage::decode));
         continue;

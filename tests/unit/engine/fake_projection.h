@@ -78,8 +78,10 @@ struct ExpectedState {
   std::map<std::string, std::string> totals;
   std::set<std::string> letters;  // as FakeLetters::ids()
 
-  // Every partition from its first record on; IDs count as duplicates within `window`.
-  static ExpectedState of(const FakeBroker& broker, const std::vector<TopicPartition>& partitions, std::int64_t window);
+  // Every partition from its first record on, up to its end or to the offset that `ends` names (nothing of one that it does not name); IDs
+  // count as duplicates within `window`.
+  static ExpectedState of(const FakeBroker& broker, const std::vector<TopicPartition>& partitions, std::int64_t window,
+                          const std::map<TopicPartition, std::int64_t>* ends = nullptr);
   [[nodiscard]] std::vector<std::string> dump_rows() const;
   [[nodiscard]] std::vector<std::string> dump_totals() const;
 };

@@ -6,6 +6,8 @@ namespace foldline::testing {
 
 namespace {
 
+constexpr std::uint64_t kLookOneIn = 20;  // actions behind which the invariant is checked
+
 std::string difference(const std::string& what, const std::vector<std::string>& got, const std::vector<std::string>& expected) {
   if (got == expected) return "";
   std::string out = what + " differ:\n";
@@ -20,7 +22,7 @@ std::string difference(const std::string& what, const std::vector<std::string>& 
 
 }  // namespace
 
-Simulation::Simulation(std::uint64_t seed) : random_(seed), next_seed_(seed * 1'000'003 + 1) {
+Simulation::Simulation(std::uint64_t seed) : seed_(seed), random_(seed), next_seed_(seed * 1'000'003 + 1) {
   options_.id_window = static_cast<std::int64_t>(below(3) == 0 ? 1 + below(5) : 10 + below(60));
   options_.max_batch_records = 1 + below(one_in(2) ? 5 : 60);
   options_.max_poll_records = 1 + below(20);
@@ -152,8 +154,7 @@ void Simulation::failover() {
   snapshots_.clear();
 }
 
-void Simulation::act() {
-  const std::size_t what = below(1000);
+void Simulation::act(std::uint32_t what) {
   if (what < 300) {
     produce();
   } else if (what < 640) {
@@ -177,11 +178,82 @@ void Simulation::act() {
   }
 }
 
+std::string_view name_of(const SimulationAction& action) {
+  static constexpr std::pair<std::uint32_t, std::string_view> kNames[] = {
+      {300, "produce"},
+      {640, "step"},
+      {900, "run a job"},
+      {930, "time passes"},
+      {945, "a dead worker's job"},
+      {955, "a snapshot"},
+      {957, "failover"},
+      {965, "the store goes or comes"},
+      {972, "crash"},
+      {985, "rebalance"},
+  };
+  for (const auto& [below, name] : kNames) {
+    if (action.what < below) return name;
+  }
+  return "nothing";
+}
+
 void Simulation::run() {
+  std::mt19937_64 random(seed_ * 7'919 + 3);
+  SimulationHistory actions(100 + random() % 1500);
+  for (SimulationAction& action : actions) action = {static_cast<std::uint32_t>(random() % 1000), random()};
+  run(actions);
+}
+
+void Simulation::run(const SimulationHistory& actions) {
+  history_ = actions;
   rebalance();
-  const std::size_t actions = 100 + below(1500);
-  for (std::size_t i = 0; i < actions; ++i) act();
-  finish();
+  for (std::size_t i = 0; i < actions.size() && broken_.empty(); ++i) {
+    random_.seed(actions[i].seed);
+    act(actions[i].what);
+    if (actions[i].seed % kLookOneIn != 0) continue;
+    broken_ = invariant();
+    if (!broken_.empty()) broken_ = "after action " + std::to_string(i) + ": " + broken_;
+  }
+  random_.seed(seed_);
+  if (broken_.empty()) finish();
+}
+
+// At any moment, whatever is under way: a store whose batches are atomic holds the fold of the log up to its checkpoints, and every
+// letter of what lies before them is written (G1, G28).
+std::string Simulation::invariant() const {
+  const SinkTraits traits = store_->traits();
+  if (traits.domains > 1 || traits.row_watermarks) return "";
+  std::map<TopicPartition, std::int64_t> ends;
+  for (const auto& [partition, stored] : store_->snapshot().partitions) ends[partition] = stored.checkpoints[0].next_offset;
+  const ExpectedState expected = ExpectedState::of(broker_, partitions_, window(), &ends);
+  std::string out = difference("rows", sorted(store_->dump(0)), sorted(expected.dump_rows()));
+  out += difference("totals", store_->dump(1), expected.dump_totals());
+  const std::set<std::string> written = letters_.ids();
+  for (const std::string& letter : expected.letters) {
+    if (!written.contains(letter)) out += "the letter " + letter + " is missing\n";
+  }
+  return out;
+}
+
+SimulationHistory shortest_failure(std::uint64_t seed, SimulationHistory failing) {
+  const auto fails = [seed](const SimulationHistory& actions) {
+    Simulation simulation(seed);
+    simulation.run(actions);
+    return !simulation.verdict().empty();
+  };
+  for (std::size_t size = failing.size() / 2; size > 0; size /= 2) {
+    for (std::size_t from = 0; from < failing.size();) {
+      SimulationHistory without = failing;
+      const auto begin = without.begin() + static_cast<std::ptrdiff_t>(from);
+      without.erase(begin, begin + static_cast<std::ptrdiff_t>(std::min(size, failing.size() - from)));
+      if (fails(without)) {
+        failing = std::move(without);
+      } else {
+        from += size;
+      }
+    }
+  }
+  return failing;
 }
 
 // All heals, one last worker takes everything; zombies go on a little, late jobs still arrive.
@@ -207,8 +279,8 @@ void Simulation::finish() {
 }
 
 std::string Simulation::verdict() const {
-  const std::int64_t window = options_.exact_ids ? INT32_MAX : options_.id_window;
-  const ExpectedState expected = ExpectedState::of(broker_, partitions_, window);
+  if (!broken_.empty()) return broken_;
+  const ExpectedState expected = ExpectedState::of(broker_, partitions_, window());
   std::string out = difference("rows", sorted(store_->dump(0)), sorted(expected.dump_rows()));
   out += difference("totals", store_->dump(1), expected.dump_totals());
   const auto lines = [](const std::set<std::string>& s) { return std::vector<std::string>(s.begin(), s.end()); };

@@ -8,6 +8,16 @@
 namespace foldline::testing {
 namespace {
 
+void tell_shortest(std::uint64_t seed, const SimulationHistory& failing) {
+  const SimulationHistory shortest = shortest_failure(seed, failing);
+  Simulation simulation(seed);
+  simulation.run(shortest);
+  std::string story;
+  for (const SimulationAction& action : shortest) story += std::string(name_of(action)) + ", ";
+  std::printf("seed %llu, the shortest history that fails has %zu actions: %s\n%s\n", static_cast<unsigned long long>(seed),
+              shortest.size(), story.c_str(), simulation.verdict().c_str());
+}
+
 // FOLDLINE_SEEDS=from-to runs others than the default; one seed alone tells its story with FOLDLINE_SEEDS=7-7.
 TEST(Simulation, EveryHistoryEndsAsTheLogSays) {
   std::uint64_t from = 1;
@@ -23,8 +33,11 @@ TEST(Simulation, EveryHistoryEndsAsTheLogSays) {
   for (std::uint64_t seed = from; seed <= to; ++seed) {
     Simulation simulation(seed);
     simulation.run();
-    EXPECT_EQ(simulation.verdict(), "") << "seed " << seed;
-    if (HasFailure()) break;
+    EXPECT_EQ(simulation.verdict(), "") << "seed " << seed << ", " << simulation.history().size() << " actions";
+    if (HasFailure()) {
+      tell_shortest(seed, simulation.history());
+      break;
+    }
     const SimulationTally& t = simulation.tally;
     sum.events += t.events;
     sum.duplicates += t.duplicates;
