@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "engine/lane_impl.h"
 
@@ -130,6 +131,7 @@ StepResult Lane::Impl::step(Instant now) {
   result.progressed = act(now);
   publish_status(now);
   publish_queues();
+  if (std::exchange(partitions_to_publish, false)) publish_partitions();
   letter_log.tick(now);
   result.state = public_state();
   if (!result.progressed) result.wake_at = wake_at(now);

@@ -290,7 +290,8 @@ struct Lane::Impl final : LogVisitor {
   ChangeList changes;
   std::size_t late_changes = 0;
   std::vector<std::pair<std::size_t, Error>> decode_errors;
-  std::size_t taken = 0;  // records and ends delivered by the poll under way
+  bool partitions_to_publish = false;  // something that people see of them has changed
+  std::size_t taken = 0;               // records and ends delivered by the poll under way
 
   mutable std::mutex status_mutex;
   LaneStatus published;

@@ -62,7 +62,10 @@ bool Lane::Impl::on_record(const Record& record) {
   const bool before_anchor = record.offset < partition.stored.checkpoint.anchor_offset && record.offset < partition.next_offset;
   if (before_anchor) return true;
   if (partition.state == Partition::State::verifying && !verify_anchor(partition, record)) return true;
-  if (record.offset == partition.stored.checkpoint.anchor_offset) partition.newest_record_us = record.timestamp_us;
+  if (record.offset == partition.stored.checkpoint.anchor_offset) {
+    partition.newest_record_us = record.timestamp_us;
+    partitions_to_publish = true;
+  }
   if (record.offset < partition.next_offset) return true;  // the anchor, which is applied already
   building->stage(record, options.max_record_bytes);
   partition.next_offset = record.offset + 1;

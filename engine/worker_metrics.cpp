@@ -12,8 +12,21 @@ namespace foldline {
 
 namespace {
 
-constexpr double kMicro = 1e-6;
+constexpr double kPerSecond = 1e6;  // microseconds; divided by, so that a bucket of 0.1 s is printed as such
 constexpr std::array<const char*, kEventOutcomes> kOutcomeNames = {"folded", "duplicate", "skipped", "letter"};
+
+// What letters usually fail with: exported also as zero, so that a rate has something to start from.
+bool is_usual(Stage stage, ErrorCode code) {
+  switch (code) {
+    case ErrorCode::decode:
+    case ErrorCode::limit: return stage == Stage::decode;
+    case ErrorCode::expression:
+    case ErrorCode::value:
+    case ErrorCode::rejected: return stage == Stage::project;
+    case ErrorCode::store_rejected: return stage == Stage::store;
+    default: return false;
+  }
+}
 
 double load(const Counter& counter) { return static_cast<double>(counter.load(std::memory_order_relaxed)); }
 
@@ -52,9 +65,10 @@ void MetricsPage::add_events(const std::string& lane, const LaneStats& stats) {
 void MetricsPage::add_letters(const std::string& lane, const LaneStats& stats) {
   for (std::size_t stage = 0; stage < kStages.size(); ++stage) {
     for (std::size_t code = 0; code < kLetterCodes.size(); ++code) {
+      const double count = load(stats.letters_by_code[stage][code]);
+      if (count == 0 && !is_usual(kStages[stage], kLetterCodes[code])) continue;
       add("foldline_letters_total", Type::counter, "Dead letters by stage and error code",
-          {{"stage", std::string(to_string(kStages[stage]))}, {"code", std::string(to_string(kLetterCodes[code]))}, {"lane", lane}},
-          load(stats.letters_by_code[stage][code]));
+          {{"stage", std::string(to_string(kStages[stage]))}, {"code", std::string(to_string(kLetterCodes[code]))}, {"lane", lane}}, count);
     }
   }
 }
@@ -84,11 +98,11 @@ void MetricsPage::add_lane(std::size_t lane, const LaneStats& stats, const LaneS
   counter("foldline_fenced_total", "Commits refused because another worker owns a partition", stats.fenced);
   counter("foldline_rewinds_total", "Times the store's checkpoint had moved back and was followed", stats.rewinds);
 
-  add_histogram("foldline_commit_seconds", "Store commits, each try", lane_label, stats.commit_us, kMicro);
-  add_histogram("foldline_fold_seconds", "Decoding, projecting and folding what one poll gave", lane_label, stats.fold_us, kMicro);
+  add_histogram("foldline_commit_seconds", "Store commits, each try", lane_label, stats.commit_us, kPerSecond);
+  add_histogram("foldline_fold_seconds", "Decoding, projecting and folding what one poll gave", lane_label, stats.fold_us, kPerSecond);
   add_histogram("foldline_batch_records", "Records of each committed batch", lane_label, stats.batch_records, 1);
   add_histogram("foldline_latency_seconds", "Of each folded event: from its record's timestamp to the store's commit", lane_label,
-                stats.latency_us, kMicro);
+                stats.latency_us, kPerSecond);
   for (const LaneState state :
        {LaneState::idle, LaneState::opening, LaneState::running, LaneState::waiting_store, LaneState::waiting_letters,
         LaneState::waiting_log, LaneState::stopped, LaneState::fenced, LaneState::draining, LaneState::drained}) {
@@ -135,14 +149,14 @@ void MetricsPage::add_partitions(const std::vector<PartitionStats>& partitions, 
     const std::int64_t lag = std::max<std::int64_t>(0, end - partition.committed_offset);
     gauge("foldline_lag", "Records between the checkpoint and the log's end", static_cast<double>(lag));
     const bool known = partition.newest_record_us != INT64_MIN;
-    const double age = known ? static_cast<double>(std::max<std::int64_t>(0, now_us - partition.newest_record_us)) * kMicro : 0;
+    const double age = known ? static_cast<double>(std::max<std::int64_t>(0, now_us - partition.newest_record_us)) / kPerSecond : 0;
     if (known || lag == 0) {
       gauge("foldline_freshness_seconds",
             "How old the views are: 0 while they hold the log's end, else the age of the newest record in them", lag == 0 ? 0 : age);
     }
     if (!known) continue;
     gauge("foldline_newest_record_timestamp_seconds", "Timestamp of the newest record in the views",
-          static_cast<double>(partition.newest_record_us) * kMicro);
+          static_cast<double>(partition.newest_record_us) / kPerSecond);
   }
 }
 
@@ -173,11 +187,11 @@ prometheus::ClientMetric::Histogram to_prometheus(const Histogram& from, double 
     so_far += from.in_bucket(i);
     prometheus::ClientMetric::Bucket bucket;
     bucket.cumulative_count = so_far;
-    bucket.upper_bound = static_cast<double>(from.bounds()[i]) * scale;
+    bucket.upper_bound = static_cast<double>(from.bounds()[i]) / scale;
     out.bucket.push_back(bucket);
   }
   out.sample_count = so_far + from.in_bucket(from.bounds().size());
-  out.sample_sum = static_cast<double>(from.sum()) * scale;
+  out.sample_sum = static_cast<double>(from.sum()) / scale;
   return out;
 }
 

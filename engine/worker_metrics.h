@@ -57,7 +57,7 @@ class MetricsPage {
     Labels labels;
     double value = 0;
     const Histogram* histogram = nullptr;
-    double scale = 1;  // of a histogram's values
+    double scale = 1;  // a histogram's values are divided by it
   };
   struct Family {
     Type type = Type::counter;
