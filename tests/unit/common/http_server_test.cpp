@@ -31,6 +31,17 @@ TEST(HttpServer, AnAddressThatIsNoneIsRefused) {
   for (const char* address : {"", "localhost", "127.0.0.1:x", "127.0.0.1:70000"}) EXPECT_FALSE(server.listen(address)) << address;
 }
 
+// Else the probe of one worker could be answered by another one.
+TEST(HttpServer, APortThatAnotherServerHasIsRefused) {
+  HttpServer first;
+  const auto port = first.listen("127.0.0.1:0");
+  ASSERT_TRUE(port);
+  HttpServer second;
+  const auto taken = second.listen("127.0.0.1:" + std::to_string(*port));
+  ASSERT_FALSE(taken);
+  EXPECT_NE(taken.error().hint.find("taken"), std::string::npos);
+}
+
 TEST(HttpClient, GetsWhatTheServerAnswersAlsoWhenItIsNot200) {
   HttpServer server;
   server.get("/healthz", [] { return HttpAnswer{200, "text/plain", "ok\n"}; });
