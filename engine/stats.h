@@ -1,6 +1,6 @@
 // What a lane counts, for the worker to export. Written by the lane's thread, read by any.
 //
-//   metrics.counter("foldline_events_total").set(stats.events.load(std::memory_order_relaxed));
+//   const std::uint64_t folded = stats.events.load(std::memory_order_relaxed);
 //
 // Counters only rise; they are relaxed atomics, so two of them read together may differ by a batch. The per-partition part is behind a
 // mutex that the lane takes once a batch, never once a record.
