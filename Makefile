@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PYTHON ?= /usr/bin/python3
 export JOBS PYTHON
 
-.PHONY: build deps demo demo-stop test test-elasticsearch unit integration asan tsan package format format-check rooms tidy bench clean stack-down help
+.PHONY: build deps demo demo-stop test test-elasticsearch unit integration asan tsan package format format-check rooms tidy image manifests bench clean stack-down help
 .DEFAULT_GOAL := build
 
 build: ## the program: build/foldline
@@ -54,6 +54,14 @@ rooms: ## whether includes follow the rooms' arrows, and no file is too long
 
 tidy: ## clang-tidy on every source
 	@deploy/checks/tidy
+
+image: build ## the container image's root, without Docker: made, and run as its user
+	@deploy/local/install image
+	@deploy/checks/image
+
+manifests: ## what would take deploy/: Dockerfile, Compose, Kubernetes, alerts
+	@deploy/local/install check
+	@deploy/checks/manifests
 
 bench: ## the benchmarks, from Kafka to PostgreSQL
 	@deploy/local/install build servers test

@@ -56,6 +56,7 @@ struct BatchEntry {
   bool has_id = false;
   bool ignored = false;    // an event that changes nothing
   bool too_large = false;  // only its position, size and hash are kept
+  std::uint8_t type = 0;   // of the lane's EventTypes, for the statistics
   Hash128 id;
   std::int64_t horizon_us = INT64_MIN;     // the partition's greatest event time before this event (G12)
   std::uint16_t late_changes = 0;          // taken out: their rows have expired

@@ -94,7 +94,10 @@ void Commit::prepare() {
   std::sort(slots.begin(), slots.end(), [this](std::uint32_t a, std::uint32_t b) {
     return batch->assignment()[a].topic_partition < batch->assignment()[b].topic_partition;
   });
-  for (const std::uint32_t slot : slots) parts.push_back(describe_part(*this, slot, moved[slot]));
+  for (const std::uint32_t slot : slots) {
+    parts.push_back(describe_part(*this, slot, moved[slot]));
+    newest_record_us.push_back(moved[slot].last != nullptr ? moved[slot].last->content->record.timestamp_us : INT64_MIN);
+  }
   for (const BatchLetter& letter : batch->letters()) {
     const BatchEntry& entry = batch->entries()[letter.entry];
     if (letter.entry < begin || letter.entry >= end || entry.outcome != Outcome::letter) continue;
@@ -102,6 +105,7 @@ void Commit::prepare() {
     counts.letters_project += letter.stage == Stage::project ? 1U : 0U;
     counts.letters_store += letter.stage == Stage::store ? 1U : 0U;
     counts.letters_rejected += letter.error.code == ErrorCode::rejected ? 1U : 0U;
+    ++counts.letters_by_code[static_cast<std::size_t>(letter.stage)][letter_code_index(letter.error.code)];
     if (!letter.written) letters.push_back(make_letter(entry, letter, failed_at_us, generation));
   }
 }
@@ -124,6 +128,27 @@ void Commit::count(const BatchEntry& entry) {
   counts.missing_ids += event && !entry.has_id ? 1U : 0U;
   counts.duplicates += entry.outcome == Outcome::duplicate ? 1U : 0U;
   counts.skipped += entry.outcome == Outcome::skipped ? 1U : 0U;
+  const auto by_type = [&](EventOutcome outcome) { ++counts.by_type[entry.type][static_cast<std::size_t>(outcome)]; };
+  switch (entry.outcome) {
+    case Outcome::event: by_type(EventOutcome::folded); break;
+    case Outcome::duplicate: by_type(EventOutcome::duplicate); break;
+    case Outcome::skipped: by_type(EventOutcome::skipped); break;
+    case Outcome::letter: by_type(EventOutcome::letter); break;
+    case Outcome::staged:
+    case Outcome::decoded:
+    case Outcome::failed:
+    case Outcome::dropped: break;
+  }
+}
+
+// A producer's clock may be ahead of ours: such an event took no time at all.
+void Commit::measure_latency(std::int64_t now_us) {
+  for (std::size_t i = begin; i < end; ++i) {
+    const BatchEntry& entry = batch->entries()[i];
+    if (entry.outcome != Outcome::event) continue;
+    const std::int64_t spent_us = std::max<std::int64_t>(0, now_us - entry.content->record.timestamp_us);
+    latency_us.observe(kLatencyBucketsUs, static_cast<std::uint64_t>(spent_us));
+  }
 }
 
 StoredPosition position_after(const Commit& commit, std::size_t part) {

@@ -16,6 +16,7 @@
 #include "common/uuid.h"
 #include "engine/batch.h"
 #include "engine/id_chunk.h"
+#include "engine/stats.h"
 #include "sinks/dead_letter/letter.h"
 #include "sinks/sink.h"
 
@@ -46,6 +47,8 @@ struct CommitCounts {
   std::uint64_t letters_store = 0;
   std::uint64_t letters_rejected = 0;
   std::uint64_t missing_ids = 0;
+  EventsByType by_type{};
+  LettersByCode letters_by_code{};
 };
 
 // Where a range of a batch is folded by itself.
@@ -74,12 +77,15 @@ struct Commit {
 
   void prepare();
   void count(const BatchEntry& entry);
+  // How long each folded event took from its record's timestamp to now; for the statistics.
+  void measure_latency(std::int64_t now_us);
   [[nodiscard]] bool is_store_letter(std::size_t index) const;
 
   // Made by prepare(); parallel to each other.
-  std::vector<std::uint32_t> slots;    // of the partitions that move
-  std::vector<PartitionCommit> parts;  // sorted by topic, partition
-  std::vector<IdPacker> packers;       // per slot
+  std::vector<std::uint32_t> slots;            // of the partitions that move
+  std::vector<PartitionCommit> parts;          // sorted by topic, partition
+  std::vector<std::int64_t> newest_record_us;  // of each part's last record; INT64_MIN: it has none
+  std::vector<IdPacker> packers;               // per slot
   std::vector<Letter> letters;
   std::vector<Hash128> exact_ids;          // of events and letters, when `exact` ...
   std::vector<std::size_t> exact_entries;  // ... and the entries they stand in, parallel
@@ -88,9 +94,11 @@ struct Commit {
 
   // The answer.
   bool letters_written = false;
+  bool letters_logged = false;
   std::optional<Error> letters_error;
   CommitResult result;
   std::uint64_t commit_us = 0;
+  HistogramCounts latency_us;
 };
 
 // The lane's position after the commit has been applied.

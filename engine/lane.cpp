@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "engine/lane_impl.h"
 
@@ -85,6 +86,7 @@ Lane::Impl::Impl(LaneOptions lane_options, LaneDependencies dependencies)
       deps(std::move(dependencies)),
       random(seed_or_random(options.seed)),
       lateness(deps.views),
+      letter_log(std::find(options.redacted.begin(), options.redacted.end(), true) != options.redacted.end()),
       backoff(options.retry_backoff_min, options.retry_backoff_max),
       breaker(options.stop_above),
       store_breaker(options.stop_above) {
@@ -128,6 +130,9 @@ StepResult Lane::Impl::step(Instant now) {
   StepResult result;
   result.progressed = act(now);
   publish_status(now);
+  publish_queues();
+  if (std::exchange(partitions_to_publish, false)) publish_partitions();
+  letter_log.tick(now);
   result.state = public_state();
   if (!result.progressed) result.wake_at = wake_at(now);
   return result;
@@ -300,9 +305,23 @@ void Lane::Impl::publish_partitions() {
     out[slot].read_offset = opened ? partition.next_offset : -1;
     out[slot].end_offset = partition.end_offset;
     out[slot].max_event_time_us = partition.stored.checkpoint.max_event_time_us;
+    out[slot].newest_record_us = partition.newest_record_us;
     out[slot].stopped = partition.stop.has_value();
   }
   deps.stats.set_partitions(std::move(out));
+}
+
+void Lane::Impl::publish_queues() {
+  const auto put = [](Batch* batch, Counter& records, Counter& bytes) {
+    records.store(batch != nullptr ? batch->entries().size() : 0, std::memory_order_relaxed);
+    bytes.store(batch != nullptr ? batch->arena().size_bytes() : 0, std::memory_order_relaxed);
+  };
+  put(building.get(), deps.stats.building_records, deps.stats.building_bytes);
+  // While it is committed its arena may grow under the job (refold, letters); its size was taken when it was sealed.
+  if (!sealed) put(nullptr, deps.stats.committing_records, deps.stats.committing_bytes);
+  std::size_t ids = 0;
+  for (const Partition& partition : partitions) ids += partition.window.size();
+  deps.stats.processed_ids.store(ids, std::memory_order_relaxed);
 }
 
 std::shared_ptr<Batch> Lane::Impl::take_batch() {

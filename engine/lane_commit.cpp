@@ -4,11 +4,21 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "common/fault_point.h"
 #include "engine/lane_impl.h"
 
 namespace foldline {
+
+namespace {
+
+// For the statistics only: nothing is decided by it.
+std::int64_t wall_time_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
 
 bool Lane::Impl::worth_committing(Instant now) const {
   if (sealed || !unstarted.empty()) return true;
@@ -56,6 +66,8 @@ void Lane::Impl::seal(Instant now) {
     carry.reset();
   }
   sealed->ends = {sealed->batch->entries().size()};
+  deps.stats.committing_records.store(sealed->batch->entries().size(), std::memory_order_relaxed);
+  deps.stats.committing_bytes.store(sealed->batch->arena().size_bytes(), std::memory_order_relaxed);
   idle_commit_at = now + options.idle_commit_interval;
 }
 
@@ -146,6 +158,7 @@ void CommitJob::run(Sink& sink, LetterSink& letters) {
   FOLDLINE_FAULT_POINT("engine.commit_answered");
   const auto spent = std::chrono::steady_clock::now() - started;
   commit->commit_us = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(spent).count());
+  if (commit->result.status == CommitStatus::committed) commit->measure_latency(wall_time_us());
 }
 
 void Lane::Impl::finish_commit(CommitJob& ended, Instant now) {
@@ -155,6 +168,7 @@ void Lane::Impl::finish_commit(CommitJob& ended, Instant now) {
     wait_for(Wait::letters, *commit.letters_error, now);
     return;
   }
+  if (!std::exchange(commit.letters_logged, true)) letter_log.add(commit.letters, now);
   for (BatchLetter& letter : commit.batch->letters()) {
     if (commit.letters_written && letter.entry >= commit.begin && letter.entry < commit.end) letter.written = true;
   }
@@ -162,7 +176,7 @@ void Lane::Impl::finish_commit(CommitJob& ended, Instant now) {
     obey_standing(ended.standing);
     return;
   }
-  deps.stats.commit.add(commit.commit_us);
+  deps.stats.commit_us.observe(commit.commit_us);
   switch (commit.result.status) {
     case CommitStatus::committed: on_committed(now); break;
     case CommitStatus::fenced: fence(std::move(commit.result.error)); break;
@@ -186,6 +200,7 @@ void Lane::Impl::on_committed(Instant now) {
     const std::uint32_t slot = commit->slots[i];
     Partition& partition = partitions[slot];
     partition.stored = position_after(*commit, i);
+    if (commit->newest_record_us[i] != INT64_MIN) partition.newest_record_us = commit->newest_record_us[i];
     const std::int64_t next_offset = partition.stored.checkpoint.next_offset;
     auto& watermarks = partition.domain_next_offsets;
     if (std::ranges::all_of(watermarks, [&](std::int64_t w) { return w <= next_offset; })) watermarks.clear();
@@ -225,7 +240,18 @@ void Lane::Impl::count_committed(const Commit& commit) {
   add(stats.letters_store, commit.counts.letters_store);
   add(stats.letters_rejected, commit.counts.letters_rejected);
   add(stats.missing_ids, commit.counts.missing_ids);
-  stats.last_batch_records.store(commit.counts.records, std::memory_order_relaxed);
+  stats.batch_records.observe(commit.counts.records);
+  stats.latency_us.add(commit.latency_us);
+  for (std::size_t type = 0; type < commit.counts.by_type.size(); ++type) {
+    for (std::size_t outcome = 0; outcome < kEventOutcomes; ++outcome) {
+      if (const std::uint64_t n = commit.counts.by_type[type][outcome]; n > 0) add(stats.events_by_type[type][outcome], n);
+    }
+  }
+  for (std::size_t stage = 0; stage < kStages.size(); ++stage) {
+    for (std::size_t code = 0; code < kLetterCodes.size(); ++code) {
+      if (const std::uint64_t n = commit.counts.letters_by_code[stage][code]; n > 0) add(stats.letters_by_code[stage][code], n);
+    }
+  }
   for (const PartitionCommit& part : commit.parts) {
     const std::int64_t newest = std::max(stats.last_event_time_us.load(std::memory_order_relaxed), part.after.max_event_time_us);
     stats.last_event_time_us.store(newest, std::memory_order_relaxed);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "common/logging.h"
 #include "engine/lane_impl.h"
 
 namespace foldline {
@@ -73,6 +74,8 @@ void Lane::Impl::on_poison(std::size_t index, Error error) {
     error.hint.clear();
   }
   const std::string where = fmt::format("{}, offset {}", entry.content->record.topic_partition->to_string(), entry.offset);
+  const Event& event = entry.content->event;
+  const LogScope about({{"type", event.type}, {"event_id", event.id}, {"correlation_id", event.correlation_id}});
   spdlog::warn("{}: the store rejects the event: {}", where, error.message);
   if (options.letter_policy == config::LetterPolicy::stop) {
     error.message = fmt::format("offset {} can't be stored: {}", entry.offset, error.message);

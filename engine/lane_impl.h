@@ -26,6 +26,7 @@
 #include "engine/id_window.h"
 #include "engine/lane.h"
 #include "engine/lateness.h"
+#include "engine/letter_log.h"
 
 namespace foldline {
 
@@ -124,6 +125,7 @@ struct Partition {
   std::int64_t seen_offset = -1;  // of the last record delivered since the start: offsets only rise
   std::int64_t end_offset = -1;
   std::int64_t max_event_time_us = INT64_MIN;  // of all that was folded so far (G12)
+  std::int64_t newest_record_us = INT64_MIN;   // timestamp of the last record below the checkpoint, for the statistics
   IdWindow window;
   std::vector<std::int64_t> domain_next_offsets;  // G4; empty: no domain is ahead
   std::set<std::int64_t> store_letters;           // offsets that the store had rejected before some domain moved past them (G28)
@@ -199,6 +201,7 @@ struct Lane::Impl final : LogVisitor {
   [[nodiscard]] LaneState public_state() const;
   void publish_status(Instant now);
   void publish_partitions();
+  void publish_queues();
   std::shared_ptr<Batch> take_batch();
   void give_back(std::shared_ptr<Batch> batch);
   Uuid make_uuid();
@@ -267,6 +270,7 @@ struct Lane::Impl final : LogVisitor {
   std::optional<Sealed> sealed;
   std::vector<std::shared_ptr<Batch>> free_batches;
   Lateness lateness;
+  LetterLog letter_log;
   RowsAhead rows_ahead;
   std::vector<std::uint32_t> unstarted;  // slots whose first checkpoint must be written before anything else
 
@@ -288,7 +292,8 @@ struct Lane::Impl final : LogVisitor {
   ChangeList changes;
   std::size_t late_changes = 0;
   std::vector<std::pair<std::size_t, Error>> decode_errors;
-  std::size_t taken = 0;  // records and ends delivered by the poll under way
+  bool partitions_to_publish = false;  // something that people see of them has changed
+  std::size_t taken = 0;               // records and ends delivered by the poll under way
 
   mutable std::mutex status_mutex;
   LaneStatus published;

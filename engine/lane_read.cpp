@@ -42,7 +42,7 @@ bool Lane::Impl::read() {
   }
   process();
   const auto spent = std::chrono::steady_clock::now() - started;
-  deps.stats.fold.add(static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(spent).count()));
+  deps.stats.fold_us.observe(static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(spent).count()));
   handle_lost();
   return true;
 }
@@ -62,6 +62,10 @@ bool Lane::Impl::on_record(const Record& record) {
   const bool before_anchor = record.offset < partition.stored.checkpoint.anchor_offset && record.offset < partition.next_offset;
   if (before_anchor) return true;
   if (partition.state == Partition::State::verifying && !verify_anchor(partition, record)) return true;
+  if (record.offset == partition.stored.checkpoint.anchor_offset) {
+    partition.newest_record_us = record.timestamp_us;
+    partitions_to_publish = true;
+  }
   if (record.offset < partition.next_offset) return true;  // the anchor, which is applied already
   building->stage(record, options.max_record_bytes);
   partition.next_offset = record.offset + 1;
@@ -198,6 +202,7 @@ void Lane::Impl::decode(std::size_t index) {
 bool Lane::Impl::fold(std::size_t index) {
   BatchEntry& entry = building->entries()[index];
   Partition& partition = partitions[entry.slot];
+  entry.type = deps.stats.types.index_of(entry.content->event.type);
   if (partition.state == Partition::State::stopped) {
     entry.outcome = Outcome::dropped;
     return true;

@@ -1,5 +1,6 @@
 #include "engine/lane_runner.h"
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -18,7 +19,7 @@ constexpr std::chrono::milliseconds kLongestSleep{500};
 }  // namespace
 
 LaneRunner::LaneRunner(const std::string& name, const LaneOptions& options, LaneParts parts)
-    : log_(std::move(parts.log)), sink_(std::move(parts.sink)), letters_(std::move(parts.letters)) {
+    : log_(std::move(parts.log)), sink_(std::move(parts.sink)), letters_(std::move(parts.letters)), name_(name) {
   wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (wake_fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
   log_->queue().wake_through(wake_fd_);
@@ -43,6 +44,15 @@ LaneRunner::~LaneRunner() {
   executor_.reset();
   lane_.reset();
   close(wake_fd_);
+}
+
+std::string LaneRunner::stuck(Instant now, Duration limit) const {
+  const auto seconds = [](Duration d) { return std::chrono::duration_cast<std::chrono::seconds>(d).count(); };
+  if (const Duration age = beat_.age(now); age > limit) return fmt::format("{}: its thread has not moved for {} s", name_, seconds(age));
+  if (const Duration age = executor_->running_for(now); age > limit) {
+    return fmt::format("{}: a call to the store or to Kafka has not come back for {} s", name_, seconds(age));
+  }
+  return {};
 }
 
 void LaneRunner::wake() {
@@ -81,6 +91,7 @@ static bool settled(LaneState state) {
 
 void LaneRunner::loop() {
   while (obey()) {
+    beat_.touch(std::chrono::steady_clock::now());
     const StepResult result = lane_->step(std::chrono::steady_clock::now());
     if (settled(result.state)) {
       const std::lock_guard lock(mutex_);

@@ -45,6 +45,8 @@ class LaneRunner {
   [[nodiscard]] KafkaLog& log() { return *log_; }
   [[nodiscard]] const LaneStats& stats() const { return stats_; }
   [[nodiscard]] LaneStatus status() const { return lane_->status(); }
+  // What has not moved for longer than `limit`: empty, or in words. Any thread.
+  [[nodiscard]] std::string stuck(Instant now, Duration limit) const;
 
   void assign(std::vector<AssignedPartition> partitions);
   // Stops reading and waits until everything folded is committed, `timeout` at most. False: it is not (the fence protects, G2).
@@ -73,6 +75,8 @@ class LaneRunner {
   std::unique_ptr<KafkaLog> log_;
   std::unique_ptr<Sink> sink_;
   std::unique_ptr<LetterSink> letters_;
+  std::string name_;
+  Heartbeat beat_;  // of the lane's thread
   int wake_fd_ = -1;
   std::unique_ptr<Lane> lane_;
   std::unique_ptr<ThreadExecutor> executor_;  // ended before the lane (see lane.h)

@@ -1,37 +1,47 @@
 // What a lane counts, for the worker to export. Written by the lane's thread, read by any.
 //
-//   metrics.counter("foldline_events_total").set(stats.events.load(std::memory_order_relaxed));
+//   const std::uint64_t folded = stats.events.load(std::memory_order_relaxed);
 //
 // Counters only rise; they are relaxed atomics, so two of them read together may differ by a batch. The per-partition part is behind a
 // mutex that the lane takes once a batch, never once a record.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <vector>
 
 #include "common/record.h"
+#include "engine/event_types.h"
+#include "engine/histogram.h"
 #include "sinks/dead_letter/letter.h"
 
 namespace foldline {
 
 using Counter = std::atomic<std::uint64_t>;
 
-// A duration's distribution, as far as a sum, a count and a maximum tell it; microseconds.
-struct DurationStats {
-  Counter sum_us{0};
-  Counter count{0};
-  Counter max_us{0};
-
-  void add(std::uint64_t us) {
-    sum_us.fetch_add(us, std::memory_order_relaxed);
-    count.fetch_add(1, std::memory_order_relaxed);
-    std::uint64_t seen = max_us.load(std::memory_order_relaxed);
-    while (us > seen && !max_us.compare_exchange_weak(seen, us, std::memory_order_relaxed)) {
-    }
-  }
+// What became of an event, as it is counted by its type.
+enum class EventOutcome : std::uint8_t {
+  folded,
+  duplicate,
+  skipped,
+  letter,
 };
+inline constexpr std::size_t kEventOutcomes = 4;
+using EventsByType = std::array<std::array<std::uint64_t, kEventOutcomes>, EventTypes::kSlots>;
+
+// Dead letters by error code: those that an event can fail with.
+inline constexpr std::array kLetterCodes = {ErrorCode::decode,         ErrorCode::expression, ErrorCode::value,   ErrorCode::rejected,
+                                            ErrorCode::store_rejected, ErrorCode::limit,      ErrorCode::internal};
+inline constexpr std::array kStages = {Stage::decode, Stage::project, Stage::store};
+using LettersByCode = std::array<std::array<std::uint64_t, kLetterCodes.size()>, kStages.size()>;
+// Its place in kLetterCodes; what is not there counts as internal.
+inline std::size_t letter_code_index(ErrorCode code) {
+  const auto found = std::find(kLetterCodes.begin(), kLetterCodes.end(), code);
+  return found == kLetterCodes.end() ? kLetterCodes.size() - 1 : static_cast<std::size_t>(found - kLetterCodes.begin());
+}
 
 struct PartitionStats {
   TopicPartition topic_partition;
@@ -39,6 +49,7 @@ struct PartitionStats {
   std::int64_t read_offset = -1;               // next offset to be folded
   std::int64_t end_offset = -1;                // next offset to be written, as last seen; -1: not seen. lag = end_offset - committed_offset
   std::int64_t max_event_time_us = INT64_MIN;  // of the checkpoint (G12)
+  std::int64_t newest_record_us = INT64_MIN;   // timestamp of the last record below the checkpoint; INT64_MIN: not known
   bool stopped = false;
 };
 
@@ -71,12 +82,22 @@ struct LaneStats {
   Counter letter_retries{0};
   Counter fenced{0};
   Counter rewinds{0};                                       // G3
-  DurationStats commit;                                     // sink.commit, retries included one by one
-  DurationStats fold;                                       // decode, project and fold of one poll
+  Histogram commit_us{kDurationBucketsUs};                  // sink.commit, retries included one by one
+  Histogram fold_us{kDurationBucketsUs};                    // decode, project and fold of one poll
+  Histogram batch_records{kBatchBuckets};                   // of each committed batch: how far group commit grows
+  Histogram latency_us{kLatencyBucketsUs};                  // of each folded event: from its record's timestamp to the commit's answer
   std::atomic<std::int64_t> last_event_time_us{INT64_MIN};  // the newest event time in a committed batch
 
-  // Events in the newest committed batch: how far group commit grows.
-  std::atomic<std::uint64_t> last_batch_records{0};
+  // What is waiting in the lane now. The batch under way to the store, and the one that is being folded meanwhile.
+  Counter building_records{0};
+  Counter building_bytes{0};
+  Counter committing_records{0};
+  Counter committing_bytes{0};
+  Counter processed_ids{0};  // remembered now, of all partitions (G14)
+
+  EventTypes types;
+  std::array<std::array<Counter, kEventOutcomes>, EventTypes::kSlots> events_by_type{};
+  std::array<std::array<Counter, kLetterCodes.size()>, kStages.size()> letters_by_code{};  // by stage
 
   [[nodiscard]] std::vector<PartitionStats> partitions() const {
     const std::lock_guard lock(mutex_);

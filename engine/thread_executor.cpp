@@ -36,7 +36,9 @@ void ThreadExecutor::run() {
     std::function<void()> job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
+    running_.touch(std::chrono::steady_clock::now());
     job();
+    running_.rest();
     job = nullptr;  // what it held goes here, not at some later job
     if (wake_) wake_();
     lock.lock();

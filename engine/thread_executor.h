@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "engine/executor.h"
+#include "engine/watchdog.h"
 
 namespace foldline {
 
@@ -26,6 +27,8 @@ class ThreadExecutor final : public Executor {
   ThreadExecutor& operator=(const ThreadExecutor&) = delete;
 
   void submit(std::function<void()> job) override;
+  // How long the job under way has run; 0: none runs.
+  [[nodiscard]] Duration running_for(Instant now) const { return running_.age(now); }
 
  private:
   void run();
@@ -35,6 +38,7 @@ class ThreadExecutor final : public Executor {
   std::condition_variable changed_;
   std::deque<std::function<void()>> jobs_;  // bounded by its user: a lane has one job at a time
   bool closing_ = false;
+  Heartbeat running_;
   std::thread thread_;
 };
 

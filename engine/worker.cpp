@@ -1,5 +1,6 @@
 #include "engine/worker.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -17,12 +18,25 @@ constexpr std::chrono::milliseconds kStoreRetryMax{10'000};
 constexpr std::chrono::seconds kTopicCheck{30};        // while all is well
 constexpr std::chrono::seconds kTopicCheckTrouble{3};  // while something is missing
 constexpr std::chrono::milliseconds kMetadataTimeout{1'000};
+constexpr std::chrono::seconds kEndCheck{10};  // while there is something to catch up with
 constexpr std::chrono::milliseconds kRejoinMin{500};
 constexpr std::chrono::milliseconds kRejoinMax{3'000};
 
-void sleep_unless(const std::atomic<bool>& stop, std::chrono::milliseconds duration) {
-  const auto until = std::chrono::steady_clock::now() + duration;
-  while (!stop && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(std::min(kGroupPoll, duration));
+// What is left to be committed, and what has been read and committed so far: one that moves with every step forward.
+struct Position {
+  bool behind = false;
+  std::int64_t sum = 0;
+};
+
+Position position_of(const std::vector<PartitionStats>& partitions, const LogEnds& ends) {
+  Position out;
+  for (const PartitionStats& partition : partitions) {
+    if (partition.stopped) continue;
+    const auto end = ends.find(partition.topic_partition);
+    out.behind |= end != ends.end() && partition.committed_offset >= 0 && partition.committed_offset < end->second;
+    out.sum += partition.committed_offset + partition.read_offset;
+  }
+  return out;
 }
 
 }  // namespace
@@ -52,6 +66,14 @@ Worker::~Worker() {
   lanes_.clear();
 }
 
+void Worker::sleep_unless(const std::atomic<bool>& stop, std::chrono::milliseconds duration) {
+  const auto until = std::chrono::steady_clock::now() + duration;
+  while (!stop && std::chrono::steady_clock::now() < until) {
+    beat_.touch(std::chrono::steady_clock::now());
+    std::this_thread::sleep_for(std::min(kGroupPoll, duration));
+  }
+}
+
 void Worker::set_phase(std::string phase) {
   const std::lock_guard lock(mutex_);
   phase_ = std::move(phase);
@@ -61,6 +83,7 @@ void Worker::set_phase(std::string phase) {
 Result<bool> Worker::prepare_store(const std::atomic<bool>& stop) {
   auto pause = kStoreRetryMin;
   while (!stop) {
+    beat_.touch(std::chrono::steady_clock::now());
     Result<void> prepared;
     if (auto opened = parts_.open_store()) {
       store_ = std::move(*opened);
@@ -125,6 +148,8 @@ Result<void> Worker::start_lanes() {
   }
   const std::lock_guard lock(mutex_);
   lanes_ = std::move(lanes);
+  progress_.resize(lanes_.size());
+  generation_ = store_->generation();
   return {};
 }
 
@@ -140,10 +165,13 @@ Result<void> Worker::run(const std::atomic<bool>& stop) {
   if (auto joined = consumer_->subscribe(options_.subscription); !joined) return joined;
   spdlog::info("{}: joining group {}", options_.projection, options_.consumer.group);
   while (!stop) {
+    beat_.touch(std::chrono::steady_clock::now());
     consumer_->poll(kGroupPoll);
     if (any_lane_fenced()) rejoin_after_fence(stop);
     if (auto over = superseded()) return fail(std::move(*over));
     check_topics();
+    ask_log_ends();
+    watch_progress();
   }
   spdlog::info("{}: stopping: committing what is folded", options_.projection);
   draining_ = true;
@@ -173,6 +201,11 @@ std::vector<kafka::PartitionQueue*> Worker::on_assign(const std::vector<TopicPar
   if (!draining_) {
     for (std::size_t i = 0; i < lanes_.size(); ++i) lanes_[i]->assign(std::move(by_lane[i]));
   }
+  {
+    const std::lock_guard lock(mutex_);
+    log_ends_.clear();
+  }
+  next_end_check_ = std::chrono::steady_clock::now() + kEndCheck;
   set_phase("");
   return queues;
 }
@@ -253,6 +286,61 @@ void Worker::check_topics() {
   topic_problem_ = problem;
 }
 
+// The client hears of the log's end only with what it fetches, and it fetches nothing while its queue is full: in a long outage of the
+// store the lag would stand still. So a broker is asked, as long as there is a lag or a lane that waits.
+void Worker::ask_log_ends() {
+  const Instant now = std::chrono::steady_clock::now();
+  if (now < next_end_check_) return;
+  next_end_check_ = now + kEndCheck;
+  LogEnds found;
+  for (const auto& lane : lanes_) {
+    const std::vector<PartitionStats> partitions = lane->stats().partitions();
+    const bool waits = lane->status().state != LaneState::running && lane->status().state != LaneState::idle;
+    const bool behind = std::any_of(partitions.begin(), partitions.end(),
+                                    [](const PartitionStats& p) { return p.committed_offset < p.end_offset || p.read_offset < 0; });
+    if (partitions.empty() || (!waits && !behind)) continue;
+    std::vector<TopicPartition> names;
+    for (const PartitionStats& partition : partitions) names.push_back(partition.topic_partition);
+    const auto marks = lane->log().queue().watermarks(names, kMetadataTimeout);
+    if (!marks) continue;  // /readyz tells of brokers that are away
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if ((*marks)[i]) found[names[i]] = (*marks)[i]->high;
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, end] : found) log_ends_[name] = end;
+}
+
+// A lane that says it runs, has records to read and reads none: a client that no longer fetches, or a bug of ours.
+void Worker::watch_progress() {
+  const Instant now = std::chrono::steady_clock::now();
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    const Position position = position_of(lanes_[i]->stats().partitions(), log_ends_);
+    progress_[i].observe(position.behind && lanes_[i]->status().state == LaneState::running, position.sum, now);
+  }
+}
+
+Liveness Worker::liveness() const {
+  const Instant now = std::chrono::steady_clock::now();
+  const Duration limit = options_.stuck_after;
+  const auto seconds = [](Duration d) { return std::chrono::duration_cast<std::chrono::seconds>(d).count(); };
+  Liveness out;
+  if (const Duration age = beat_.age(now); age > limit) {
+    out.reasons.push_back(fmt::format("the group's thread has not moved for {} s", seconds(age)));
+  }
+  if (std::string failed = kafka::failed_client(); !failed.empty()) out.reasons.push_back("a Kafka client has failed for good: " + failed);
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    if (std::string stuck = lanes_[i]->stuck(now, limit); !stuck.empty()) out.reasons.push_back(std::move(stuck));
+    if (const Duration stalled = progress_[i].stalled_for(now); stalled > limit) {
+      out.reasons.push_back(fmt::format("lane-{}: records wait in the log, and none was taken for {} s", i, seconds(stalled)));
+    }
+  }
+  out.alive = out.reasons.empty();
+  return out;
+}
+
 Readiness Worker::readiness() const {
   const std::lock_guard lock(mutex_);
   Readiness out;
@@ -273,10 +361,28 @@ Readiness Worker::readiness() const {
 }
 
 std::string Worker::metrics() const {
+  WorkerFacts facts;
+  facts.version = options_.version;
+  facts.ready = readiness().ready;
+  facts.alive = liveness().alive;
+  const std::int64_t now_us =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   const std::lock_guard lock(mutex_);
   MetricsPage page(options_.projection);
-  for (std::size_t i = 0; i < lanes_.size(); ++i) page.add_lane(i, lanes_[i]->stats(), lanes_[i]->status());
-  page.add_worker(rebalances_.load(std::memory_order_relaxed), phase_.empty() && !draining_);
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    const LaneStats& stats = lanes_[i]->stats();
+    page.add_lane(i, stats, lanes_[i]->status());
+    page.add_queues(i, stats,
+                    {.prefetched_records = lanes_[i]->log().queue().length(),
+                     .prefetch_limit_bytes = options_.consumer.queue_kbytes * 1024,
+                     .batch_limit_records = options_.lane.max_batch_records,
+                     .batch_limit_bytes = options_.lane.max_batch_bytes});
+    page.add_partitions(stats.partitions(), log_ends_, now_us);
+  }
+  facts.rebalances = rebalances_.load(std::memory_order_relaxed);
+  facts.generation = generation_;
+  facts.in_group = phase_.empty() && !draining_;
+  page.add_worker(facts);
   return page.text();
 }
 

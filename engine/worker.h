@@ -6,7 +6,7 @@
 // Life: prepare the store (waiting while it is away) → join the group → on each assignment hand the partitions to the lanes, which open
 // them in the store → on a fence leave the group and rejoin after a jittered pause (G1) → on stop drain, leave, return.
 //
-// Threads: run() on the caller's; readiness() and metrics() from any.
+// Threads: run() on the caller's; readiness(), liveness() and metrics() from any.
 #pragma once
 
 #include <atomic>
@@ -23,6 +23,8 @@
 #include "engine/first_topics.h"
 #include "engine/lane.h"
 #include "engine/lane_runner.h"
+#include "engine/watchdog.h"
+#include "engine/worker_metrics.h"
 #include "sinks/sink.h"
 
 namespace foldline {
@@ -35,6 +37,8 @@ struct WorkerOptions {
   LaneOptions lane;
   std::chrono::milliseconds revoke_timeout{2'000};  // G7
   std::chrono::milliseconds drain_timeout{20'000};  // of SIGTERM; below Kubernetes' grace period of 30 s
+  Duration stuck_after = kStuckAfter;               // what does nothing for so long is not alive (/healthz)
+  std::string version;                              // for the metrics
 };
 
 struct WorkerParts {
@@ -49,6 +53,12 @@ struct WorkerParts {
 // One lane with all that belongs to it; on a thread of its own from here on.
 Result<std::unique_ptr<LaneRunner>> new_lane(const std::string& name, const LaneOptions& options, const WorkerParts& parts, Store& store,
                                              kafka::Consumer& consumer);
+
+// Whether a restart would help. Being not ready is no reason: the store is away, or the owner has to decide.
+struct Liveness {
+  bool alive = true;
+  std::vector<std::string> reasons;  // what is stuck
+};
 
 struct Readiness {
   bool ready = false;
@@ -66,6 +76,7 @@ class Worker final : private kafka::RebalanceListener {
   Result<void> run(const std::atomic<bool>& stop);
 
   [[nodiscard]] Readiness readiness() const;
+  [[nodiscard]] Liveness liveness() const;
   // Prometheus text format.
   [[nodiscard]] std::string metrics() const;
 
@@ -79,6 +90,9 @@ class Worker final : private kafka::RebalanceListener {
   Result<void> start_lanes();
   void rejoin_after_fence(const std::atomic<bool>& stop);
   void check_topics();
+  void ask_log_ends();
+  void watch_progress();
+  void sleep_unless(const std::atomic<bool>& stop, std::chrono::milliseconds duration);
   void drain_lanes(std::chrono::milliseconds timeout);
   [[nodiscard]] bool any_lane_fenced() const;
   [[nodiscard]] std::optional<Error> superseded() const;
@@ -89,6 +103,7 @@ class Worker final : private kafka::RebalanceListener {
   std::unique_ptr<Store> store_;
   std::unique_ptr<kafka::Consumer> consumer_;
   Instant next_topic_check_{};
+  Instant next_end_check_{};
   std::optional<FirstTopics> first_topics_;  // nullopt: every source starts at its log's start anyway
   std::mt19937_64 random_{std::random_device{}()};
 
@@ -96,8 +111,12 @@ class Worker final : private kafka::RebalanceListener {
   std::string phase_ = "starting";  // empty: in the group
   std::string topic_problem_;       // empty: every topic named in the file is there and a broker answers
   std::vector<std::unique_ptr<LaneRunner>> lanes_;
+  LogEnds log_ends_;                     // as a broker answered last
+  std::vector<ProgressWatch> progress_;  // per lane
+  std::int64_t generation_ = -1;         // -1: the store has not been prepared yet
   std::atomic<bool> draining_{false};
   std::atomic<std::uint64_t> rebalances_{0};
+  Heartbeat beat_;  // of run()
 };
 
 }  // namespace foldline

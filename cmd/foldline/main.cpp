@@ -7,6 +7,7 @@
 
 #include "cmd/foldline/dlq.h"
 #include "cmd/foldline/generate.h"
+#include "cmd/foldline/health.h"
 #include "cmd/foldline/lint.h"
 #include "cmd/foldline/rebuild.h"
 #include "cmd/foldline/run.h"
@@ -22,18 +23,24 @@ int run_main(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done; 1 it could not be done, and the last lines say why; 2 the command line makes no sense.\n"
       "Examples:\n  foldline lint config/examples/orders-analytics.yaml\n  foldline run config/examples/orders-analytics.yaml");
-  std::string log_level = "info";
-  app.add_option("--log-level", log_level, "trace, debug, info, warn or error")
+  LoggingOptions logging;
+  app.add_option("--log-level", logging.level, "trace, debug, info, warn or error")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))
       ->capture_default_str();
-  app.parse_complete_callback([&log_level] {
-    if (auto ready = init_logging(log_level); !ready) std::cerr << ready.error().message << '\n';
+  app.add_option_function<std::string>(
+         "--log-format", [&logging](const std::string& format) { logging.format = format == "json" ? LogFormat::json : LogFormat::text; },
+         "`text` for people, `json`: one object a line")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->default_str("text");
+  app.parse_complete_callback([&logging] {
+    if (auto ready = init_logging(logging); !ready) std::cerr << ready.error().message << '\n';
   });
 
   int exit_code = 0;
   add_run(app, exit_code);
   add_lint(app, exit_code);
   add_status(app, exit_code);
+  add_health(app, exit_code);
   add_rebuild(app, exit_code);
   add_dlq(app, exit_code);
   add_generate(app, exit_code);

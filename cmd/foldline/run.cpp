@@ -11,6 +11,7 @@
 #include "cmd/foldline/worker_parts.h"
 #include "common/http/server.h"
 #include "common/json.h"
+#include "common/logging.h"
 #include "engine/worker.h"
 
 namespace foldline {
@@ -27,8 +28,18 @@ WorkerOptions worker_options(const RunOptions& options, const config::Projection
   out.lane = lane_options(file);
   out.lane.on_lost_data = options.lost_data_earliest ? OnLostData::earliest : OnLostData::stop;
   if (options.max_record_bytes != 0) out.lane.max_record_bytes = options.max_record_bytes;
+  out.stuck_after = std::chrono::seconds(options.stuck_after_s);
+  out.version = FOLDLINE_VERSION;
   if (options.max_batch_records != 0) out.lane.max_batch_records = options.max_batch_records;
   return out;
+}
+
+// A line each, so that a probe's log can be read.
+HttpAnswer alive_answer(const Worker& worker) {
+  const Liveness liveness = worker.liveness();
+  std::string body = liveness.alive ? "ok\n" : "stuck\n";
+  for (const std::string& reason : liveness.reasons) body += reason + "\n";
+  return {liveness.alive ? 200 : 503, "text/plain; charset=utf-8", body};
 }
 
 HttpAnswer ready_answer(const Worker& worker) {
@@ -43,7 +54,7 @@ HttpAnswer ready_answer(const Worker& worker) {
 
 bool start_http(HttpServer& server, const std::string& address, const Worker& worker) {
   if (address == "off") return true;
-  server.get("/healthz", [] { return HttpAnswer{200, "text/plain", "ok\n"}; });
+  server.get("/healthz", [&worker] { return alive_answer(worker); });
   server.get("/readyz", [&worker] { return ready_answer(worker); });
   server.get("/metrics", [&worker] { return HttpAnswer{200, "text/plain; version=0.0.4; charset=utf-8", worker.metrics()}; });
   const auto port = server.listen(address);
@@ -61,6 +72,7 @@ int run_worker(const RunOptions& options) {
   const Projection projection = load_projection(options.file, options.shared, std::cerr);
   if (projection == nullptr) return 1;
   const std::atomic<bool>& stop = stop_on_signals();
+  add_log_field("projection", projection->file.projection);
 
   Worker worker(worker_options(options, projection->file), worker_parts(projection));
   HttpServer server;
@@ -89,6 +101,9 @@ void add_run(CLI::App& app, int& exit_code) {
          "what to do when the log no longer holds the checkpoint's position: `stop` the partition, or go on at the `earliest` record")
       ->check(CLI::IsMember({"stop", "earliest"}))
       ->default_str("stop");
+  run->add_option("--stuck-after", options->stuck_after_s, "seconds without any step until /healthz says so")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{86'400}))
+      ->capture_default_str();
   run->callback([options, &exit_code] { exit_code = run_worker(*options); });
 }
 

@@ -15,7 +15,18 @@ struct HttpServer::Impl {
   std::atomic<bool> ended{false};
 };
 
+namespace {
+
+// The library's own choice is SO_REUSEPORT: two workers would share a port, and a probe would ask the wrong one.
+void take_the_port_alone(socket_t socket) {
+  const int yes = 1;
+  setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+}
+
+}  // namespace
+
 HttpServer::HttpServer() : impl_(std::make_unique<Impl>()) {
+  impl_->server.set_socket_options(&take_the_port_alone);
   impl_->server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };  // the server takes ownership
   impl_->server.set_read_timeout(kTimeoutSeconds);
   impl_->server.set_write_timeout(kTimeoutSeconds);

@@ -61,6 +61,9 @@ void ClientHealth::clear() { set_error({}); }
 
 namespace {
 
+std::mutex g_failed_mutex;
+std::string g_failed;  // of whichever client: each is the process' end
+
 void on_log(const rd_kafka_t* /*client*/, int level, const char* facility, const char* text) {
   // Lost connections are librdkafka's daily business: it reconnects, and on_error tells when no broker is left.
   if (level <= 3) {
@@ -80,6 +83,8 @@ void on_error(rd_kafka_t* client, int code, const char* reason, void* opaque) {
     rd_kafka_fatal_error(client, why.data(), why.size());
     spdlog::error("kafka client: fatal: {}", why.data());
     health->set_error(std::string("fatal client error: ") + why.data());
+    const std::lock_guard lock(g_failed_mutex);
+    g_failed = why.data();
     return;
   }
   spdlog::warn("kafka client: {}: {}", rd_kafka_err2name(error), reason);
@@ -109,6 +114,11 @@ Result<std::map<std::string, int>> list_topics(rd_kafka_t* client, std::chrono::
   for (int i = 0; i < metadata->topic_cnt; ++i) out[metadata->topics[i].topic] = metadata->topics[i].partition_cnt;
   rd_kafka_metadata_destroy(metadata);
   return out;
+}
+
+std::string failed_client() {
+  const std::lock_guard lock(g_failed_mutex);
+  return g_failed;
 }
 
 std::string version() { return rd_kafka_version_str(); }

@@ -69,6 +69,9 @@ void attach_callbacks(rd_kafka_conf_t* conf, ClientHealth* health);
 // Every topic that this user may see, and how many partitions it has. Blocks for up to `timeout`.
 Result<std::map<std::string, int>> list_topics(rd_kafka_t* client, std::chrono::milliseconds timeout);
 
+// Empty, or why a client of this process can do nothing more (librdkafka's fatal errors): only a new process helps. Thread-safe.
+std::string failed_client();
+
 std::string version();  // of the librdkafka that runs
 
 }  // namespace foldline::kafka

@@ -135,6 +135,9 @@ class PartitionQueue {
   // Asynchronous, best effort, skipped while a rebalance runs (G7).
   void commit_group_offset(const TopicPartition& partition, std::int64_t next_offset);
 
+  // Records that wait in the client for poll(). Any thread.
+  [[nodiscard]] std::size_t length() const;
+
   [[nodiscard]] rd_kafka_queue_t* handle() const { return queue_; }
 
  private:

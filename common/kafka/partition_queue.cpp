@@ -191,6 +191,8 @@ Result<std::int64_t> PartitionQueue::offset_for_time(const TopicPartition& parti
   return bounds->high;
 }
 
+std::size_t PartitionQueue::length() const { return rd_kafka_queue_length(queue_); }
+
 std::int64_t PartitionQueue::known_end(const TopicPartition& partition) const {
   std::int64_t low = 0;
   std::int64_t high = -1;

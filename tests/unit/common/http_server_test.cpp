@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "common/http/client.h"
+
 namespace foldline {
 namespace {
 
@@ -27,6 +29,37 @@ TEST(HttpServer, StopsTwiceAndWithoutHavingListened) {
 TEST(HttpServer, AnAddressThatIsNoneIsRefused) {
   HttpServer server;
   for (const char* address : {"", "localhost", "127.0.0.1:x", "127.0.0.1:70000"}) EXPECT_FALSE(server.listen(address)) << address;
+}
+
+// Else the probe of one worker could be answered by another one.
+TEST(HttpServer, APortThatAnotherServerHasIsRefused) {
+  HttpServer first;
+  const auto port = first.listen("127.0.0.1:0");
+  ASSERT_TRUE(port);
+  HttpServer second;
+  const auto taken = second.listen("127.0.0.1:" + std::to_string(*port));
+  ASSERT_FALSE(taken);
+  EXPECT_NE(taken.error().hint.find("taken"), std::string::npos);
+}
+
+TEST(HttpClient, GetsWhatTheServerAnswersAlsoWhenItIsNot200) {
+  HttpServer server;
+  server.get("/healthz", [] { return HttpAnswer{200, "text/plain", "ok\n"}; });
+  server.get("/readyz", [] { return HttpAnswer{503, "text/plain", "no\n"}; });
+  const auto port = server.listen("127.0.0.1:0");
+  ASSERT_TRUE(port);
+  const std::string address = ":" + std::to_string(*port);
+  const auto alive = http_get(address, "/healthz", std::chrono::seconds(5));
+  ASSERT_TRUE(alive) << alive.error().message;
+  EXPECT_EQ(alive->body, "ok\n");
+  const auto ready = http_get(address, "/readyz", std::chrono::seconds(5));
+  ASSERT_TRUE(ready);
+  EXPECT_EQ(ready->status, 503);
+  server.stop();
+  const auto gone = http_get(address, "/healthz", std::chrono::milliseconds(500));
+  ASSERT_FALSE(gone);
+  EXPECT_TRUE(gone.error().retryable);
+  EXPECT_FALSE(http_get("localhost", "/healthz", std::chrono::seconds(1)));
 }
 
 }  // namespace
