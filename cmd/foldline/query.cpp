@@ -76,6 +76,7 @@ class Answer {
         terminal_(isatty(STDERR_FILENO) != 0) {}
 
   Result<void> run(RowReader& reader) {
+    may_repeat_ = reader.may_repeat();
     while (true) {
       const bool judging = !plan_.filter.empty();
       auto page = reader.next(judging ? kPageRows : std::min(kPageRows, limit_ - shown_));
@@ -85,7 +86,7 @@ class Answer {
         return fail(page.error());
       }
       foreign_ += page->foreign;
-      for (const rows::StoredRow& row : page->rows) take(row, reader.may_repeat());
+      for (const rows::StoredRow& row : page->rows) take(row);
       ended_ = page->last && !passed_over_;
       if (page->last || shown_ == limit_) break;
       progress();
@@ -100,8 +101,8 @@ class Answer {
     const auto counted = [](std::size_t count) { return fmt::format("{} row{}", count, count == 1 ? "" : "s"); };
     std::string line = counted(shown_);
     if (!plan_.filter.empty()) line = fmt::format("{} read, {} shown", counted(read_), shown_);
-    if (!ended_)
-      line += fmt::format("; {}: --limit N shows more, a KEY narrows", plan_.filter.empty() ? "more exist" : "there may be more");
+    const bool surely = plan_.filter.empty() && !may_repeat_;
+    if (!ended_) line += fmt::format("; {}: --limit N shows more, a KEY narrows", surely ? "more exist" : "there may be more");
     err_ << line << '\n';
     if (undecided_ > 0) {
       err_ << fmt::format("{} left out, because the expression can't be told of them; the first: {}\n", counted(undecided_),
@@ -112,7 +113,7 @@ class Answer {
   }
 
  private:
-  void take(const rows::StoredRow& row, bool may_repeat) {
+  void take(const rows::StoredRow& row) {
     if (shown_ == limit_) {
       passed_over_ = true;
       return;
@@ -124,7 +125,7 @@ class Answer {
       return;
     }
     if (!*matches) return;
-    if (may_repeat && !remember(row)) return;
+    if (may_repeat_ && !remember(row)) return;
     ++shown_;
     printer_.add(row);
   }
@@ -157,6 +158,7 @@ class Answer {
   RowPrinter printer_;
   std::ostream& err_;
   bool terminal_;
+  bool may_repeat_ = false;
   std::size_t read_ = 0;
   std::size_t shown_ = 0;
   bool passed_over_ = false;  // rows behind the last one shown were read and not judged

@@ -24,7 +24,7 @@ class RowFilter {
   static Result<RowFilter> compile(const declarative::CompiledProjection& projection, const ViewSchema& view,
                                    const std::vector<std::string>& texts);
 
-  // Adds to `key` the values of the parts that follow, as long as the expression asks for exactly one: `day == date("2026-04-03") && …`.
+  // Adds to `key` the values of the parts that follow, as long as the expression asks for exactly one: `currency == "EUR" && …`.
   // The rows that are found are asked the whole expression all the same.
   void narrow(const ViewSchema& view, std::vector<rows::OwnedValue>& key) const;
 

@@ -110,6 +110,12 @@ void append_glob(std::string& out, std::string_view text) {
 
 }  // namespace
 
+std::size_t KeyName::length_of(const Piece& piece, std::string_view rest) {
+  if (has_fixed_length(piece.type)) return std::min(rest.size(), fixed_length(piece.type));
+  const std::size_t sign = is_whole(piece.type) && rest.starts_with('-') ? 1 : 0;  // -1 of `{n}-{x}`
+  return rest.find(piece.ends_with, sign);
+}
+
 std::optional<std::vector<Value>> KeyName::parts_of(std::string_view name, Arena& arena) const {
   std::vector<Value> out(parts_);
   std::string_view rest = name;
@@ -119,8 +125,7 @@ std::optional<std::vector<Value>> KeyName::parts_of(std::string_view name, Arena
     const Piece& piece = pieces_[i];
     if (!rest.starts_with(piece.literal)) return std::nullopt;
     rest.remove_prefix(piece.literal.size());
-    std::size_t size = rest.size();  // the last part has all that is left
-    if (i + 1 < pieces_.size()) size = has_fixed_length(piece.type) ? std::min(size, fixed_length(piece.type)) : rest.find(piece.ends_with);
+    const std::size_t size = i + 1 < pieces_.size() ? length_of(piece, rest) : rest.size();  // the last part has all that is left
     if (size == std::string_view::npos) return std::nullopt;
     std::optional<std::string> text(rest.substr(0, size));
     if (piece.escaped) text = unescaped(*text);

@@ -50,6 +50,8 @@ class KeyName {
     char ends_with = '\0';
     bool escaped = false;
   };
+  // Of a part that is not the last, at the start of `rest`; npos: it does not end.
+  static std::size_t length_of(const Piece& piece, std::string_view rest);
   static void append_part(std::string& out, const Piece& piece, const Value& value);
   std::vector<Piece> pieces_;
   std::size_t parts_ = 0;  // of the key, those outside the name too

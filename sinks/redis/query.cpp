@@ -50,13 +50,14 @@ class RedisRows final : public RowReader {
     if (auto ready = connect(); !ready) return fail(ready.error());
     const std::size_t wanted = std::min(limit, kMaxPageRows);
     foreign_ = 0;
-    for (std::size_t scans = 0; ready_.size() < wanted && !ended();) {
+    const std::size_t ahead = wanted + 1;  // one more says whether any come behind
+    for (std::size_t scans = 0; ready_.size() < ahead && !ended();) {
       if (found_.empty()) {
         if (++scans > kMaxScansPerPage) break;
         if (auto ok = scan(); !ok) return fail(ok.error());
         continue;
       }
-      auto ok = member_given_ ? read_found(wanted) : read_members(wanted);
+      auto ok = member_given_ ? read_found(ahead) : read_members(ahead);
       if (!ok) return fail(ok.error());
     }
     RowPage page;

@@ -76,9 +76,40 @@ TEST(KeyName, DifferentRowsHaveDifferentKeys) {
       std::string out;
       name->append(out, key.data());
       keys.insert(out);
+      Arena arena;
+      const auto parts = name->parts_of(out, arena);
+      ASSERT_TRUE(parts) << text << ": " << out;
+      for (std::size_t p = 0; p < key.size(); ++p) ASSERT_TRUE(equal((*parts)[p], key[p])) << text << ": " << out;
     }
     EXPECT_EQ(keys.size(), rows.size()) << text;
   }
+}
+
+bool is_ours(const std::string& text, const std::vector<KeyPart>& parts, const std::string& name) {
+  Arena arena;
+  return KeyName::parse(text, parts, -1)->parts_of(name, arena).has_value();
+}
+
+TEST(KeyName, NamesThatNoRowHasAreNotOurs) {
+  const std::vector<KeyPart> day = {part("day", TypeKind::date)};
+  EXPECT_TRUE(is_ours("orders:{day}:count", day, "orders:2026-04-03:count"));
+  for (const char* name :
+       {"orders:2026-04-03:revenue", "orders:2026-4-3:count", "orders:2026-04-03", "orders::count", "x2026-04-03:count", ""}) {
+    EXPECT_FALSE(is_ours("orders:{day}:count", day, name)) << name;
+  }
+  const std::vector<KeyPart> two = {part("n", TypeKind::bigint), part("x", TypeKind::text)};
+  EXPECT_TRUE(is_ours("a:{n}:{x}", two, "a:7:b:c"));
+  for (const char* name : {"a:007:b", "a:7", "a:%37:b", "a::b"}) EXPECT_FALSE(is_ours("a:{n}:{x}", two, name)) << name;
+  const std::vector<KeyPart> texts = {part("x", TypeKind::text), part("y", TypeKind::text)};
+  for (const char* name : {"%3a:b", "%41:b", "%3:b", "%:b"}) EXPECT_FALSE(is_ours("{x}:{y}", texts, name)) << name;
+}
+
+TEST(KeyName, PatternsHoldWhatIsGivenAndNothingInItMeansMore) {
+  const std::vector<KeyPart> parts = {part("x", TypeKind::text), part("y", TypeKind::text)};
+  const auto name = KeyName::parse("a*:{x}:{y}!", parts, -1);
+  EXPECT_EQ(name->glob({}), "a\\*:*:*!");
+  const Value first = Value::text("[b]?:\\");
+  EXPECT_EQ(name->glob({&first, 1}), "a\\*:\\[b\\]\\?%3A\\\\:*!");
 }
 
 }  // namespace
