@@ -47,6 +47,9 @@ Result<KeyName> KeyName::parse(std::string_view text, const std::vector<KeyPart>
       return wrong(text, fmt::format("has nothing between `{}` and the part behind it: two rows could share a key", key[piece.part].name),
                    "put a `:` between them");
     }
+    if (next.front() == '%' && !is_whole(piece.type)) {  // `%25` would be an escape, or the end of this part and the text 25
+      return wrong(text, fmt::format("has a `%` behind `{}`: two rows could share a key", key[piece.part].name), "put a `:` between them");
+    }
     piece.ends_with = next.front();
     piece.escaped = !is_whole(piece.type) || is_digit(piece.ends_with);
   }
@@ -113,7 +116,11 @@ void append_glob(std::string& out, std::string_view text) {
 std::size_t KeyName::length_of(const Piece& piece, std::string_view rest) {
   if (has_fixed_length(piece.type)) return std::min(rest.size(), fixed_length(piece.type));
   const std::size_t sign = is_whole(piece.type) && rest.starts_with('-') ? 1 : 0;  // -1 of `{n}-{x}`
-  return rest.find(piece.ends_with, sign);
+  for (std::size_t i = sign; i < rest.size(); ++i) {
+    if (rest[i] == piece.ends_with) return i;
+    if (piece.escaped && rest[i] == '%') i += 2;  // %30 of a part that ends with 0
+  }
+  return std::string_view::npos;
 }
 
 std::optional<std::vector<Value>> KeyName::parts_of(std::string_view name, Arena& arena) const {
