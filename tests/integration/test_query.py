@@ -176,7 +176,7 @@ def test_every_type_is_shown_the_same_by_every_store(scenario, cache, search_sce
         world.wait_caught_up()
         assert world.letters() == [], f"{kind}: {world.letters()}"
         lines = ask(world, "every", "--json").stdout.splitlines()
-        shown[kind] = sorted(line.replace('{"a":[1,2.5,null],"b":"ü"}', "J").replace('{"a": [1, 2.5, null], "b": "\\u00fc"}', "J") for line in lines)
+        shown[kind] = sorted(line.replace('{"a": [1, 2.5, null], "b": "ü"}', "J").replace('{"a": [1, 2.5, null], "b": "\\u00fc"}', "J") for line in lines)
         for data in TYPED:  # and each is found by its key
             one = rows(world, "every", "--", data["n"], data["k"], data["moment"])
             assert len(one) == 1 and one[0]["k"] == data["k"], f"{kind}: {data['k']!r}: {one}"
