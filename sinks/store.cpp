@@ -27,7 +27,6 @@ Result<std::vector<Generation>> Store::generations() { return one_generation(); 
 Result<void> Store::go_live() { return one_generation(); }
 Result<void> Store::drop_generation(std::int64_t /*number*/) { return one_generation(); }
 
-
 Result<std::unique_ptr<RowReader>> Store::read_rows(const RowQuery& /*query*/) {
   return fail(ErrorCode::config, "this store can't be read by `foldline query` in this build of Foldline", "read it with its own tools");
 }
