@@ -240,6 +240,9 @@ class Sink {
   [[nodiscard]] virtual std::uint32_t domain_of(std::uint32_t /*view*/, std::uint64_t /*key_hash*/) const { return 0; }
 };
 
+struct RowQuery;  // sinks/row_query.h
+class RowReader;
+
 // One partition's checkpoint for `foldline status`.
 struct StoredCheckpoint {
   TopicPartition topic_partition;
@@ -268,6 +271,12 @@ class Store {
   virtual Result<void> go_live();
   // Drops a generation that is not live, with its checkpoints. A crash leaves it droppable. Idempotent.
   virtual Result<void> drop_generation(std::int64_t number);
+
+  // Rows as readers of the store see them, of the live generation; reads only, and needs no prepare(). A store that can't says so: the
+  // default. Errors (code config): key parts that this store can't look up by.
+  virtual Result<std::unique_ptr<RowReader>> read_rows(const RowQuery& query);
+  // What a person would look for in the store: `analytics.fact_orders`, `orders:{day}:count`.
+  [[nodiscard]] virtual std::string name_of_view(std::uint32_t view) const;
 
   // Does the store answer? For /readyz while no batch flows. Bounded by the store's connect time-out.
   virtual Result<void> ping() = 0;

@@ -1,4 +1,5 @@
-// What a store answers that can't build a generation beside the live one.
+// What a store answers that can't do a thing.
+#include "sinks/row_query.h"
 #include "sinks/sink.h"
 
 namespace foldline {
@@ -25,5 +26,10 @@ std::string_view to_string(GenerationState state) {
 Result<std::vector<Generation>> Store::generations() { return one_generation(); }
 Result<void> Store::go_live() { return one_generation(); }
 Result<void> Store::drop_generation(std::int64_t /*number*/) { return one_generation(); }
+
+Result<std::unique_ptr<RowReader>> Store::read_rows(const RowQuery& /*query*/) {
+  return fail(ErrorCode::config, "this store can't be read by `foldline query` in this build of Foldline", "read it with its own tools");
+}
+std::string Store::name_of_view(std::uint32_t /*view*/) const { return {}; }
 
 }  // namespace foldline

@@ -9,6 +9,7 @@
 #include "cmd/foldline/generate.h"
 #include "cmd/foldline/health.h"
 #include "cmd/foldline/lint.h"
+#include "cmd/foldline/query.h"
 #include "cmd/foldline/rebuild.h"
 #include "cmd/foldline/run.h"
 #include "cmd/foldline/status.h"
@@ -40,6 +41,7 @@ int run_main(int argc, char** argv) {
   add_run(app, exit_code);
   add_lint(app, exit_code);
   add_status(app, exit_code);
+  add_query(app, exit_code);
   add_health(app, exit_code);
   add_rebuild(app, exit_code);
   add_dlq(app, exit_code);

@@ -1,4 +1,4 @@
-// `foldline status FILE`: checkpoint, log end and lag of every partition; reads only.
+// `foldline status FILE`: checkpoint, log end and lag of every partition; reads only, so it may be stopped anywhere.
 #pragma once
 
 #include <ostream>
@@ -14,6 +14,7 @@ struct StatusOptions {
   std::string file;
   std::string shared;
   bool json = false;
+  bool letters = false;  // --letters: count them too, which reads the dead-letter topics
 };
 
 // 0: printed; 1: the file, the store or Kafka did not answer (said on `err`).

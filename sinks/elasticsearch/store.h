@@ -43,6 +43,9 @@ class ElasticsearchStore final : public Store {
   Result<std::vector<StoredCheckpoint>> checkpoints() override;
   // One document, made by whoever comes first; the others' create is a conflict, and they read it.
   Result<std::string> first_topics(const std::string& now) override;
+  // query.cpp
+  Result<std::unique_ptr<RowReader>> read_rows(const RowQuery& query) override;
+  [[nodiscard]] std::string name_of_view(std::uint32_t view) const override { return shared_->layouts[view].read_alias; }
   Result<void> ping() override;
 
  private:

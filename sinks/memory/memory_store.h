@@ -83,6 +83,8 @@ class MemoryStore final : public Store {
   Result<std::vector<StoredCheckpoint>> checkpoints() override;
   Result<std::string> first_topics(const std::string& now) override;
   Result<void> ping() override { return {}; }
+  Result<std::unique_ptr<RowReader>> read_rows(const RowQuery& query) override;
+  [[nodiscard]] std::string name_of_view(std::uint32_t view) const override;
 
   void set_fault_hook(FaultHook hook);
   void set_reject_hook(RejectHook hook);

@@ -42,6 +42,9 @@ class PostgresStore final : public Store {
   Result<std::vector<Generation>> generations() override;
   Result<void> go_live() override;
   Result<void> drop_generation(std::int64_t number) override;
+  // query.cpp
+  Result<std::unique_ptr<RowReader>> read_rows(const RowQuery& query) override;
+  [[nodiscard]] std::string name_of_view(std::uint32_t view) const override { return shared_->layouts[view].table.display(); }
   // A login as a worker's: reachable, accepted, and writable.
   Result<void> ping() override;
 

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+
 #include "config/key_template.h"
 #include "sinks/redis/value_text.h"
 
@@ -31,6 +34,8 @@ Result<KeyName> KeyName::parse(std::string_view text, const std::vector<KeyPart>
   KeyName out;
   out.pattern_ = parsed->pattern();
   out.tail_ = parsed->tail;
+  out.text_ = text;
+  out.parts_ = key.size();
   for (config::KeyTemplate::Piece& piece : parsed->pieces) {
     out.pieces_.push_back({std::move(piece.literal), piece.part, key[piece.part].type, '\0', false});
   }
@@ -42,28 +47,121 @@ Result<KeyName> KeyName::parse(std::string_view text, const std::vector<KeyPart>
       return wrong(text, fmt::format("has nothing between `{}` and the part behind it: two rows could share a key", key[piece.part].name),
                    "put a `:` between them");
     }
+    if (next.front() == '%' && !is_whole(piece.type)) {  // `%25` would be an escape, or the end of this part and the text 25
+      return wrong(text, fmt::format("has a `%` behind `{}`: two rows could share a key", key[piece.part].name), "put a `:` between them");
+    }
     piece.ends_with = next.front();
     piece.escaped = !is_whole(piece.type) || is_digit(piece.ends_with);
   }
   return out;
 }
 
+void KeyName::append_part(std::string& out, const Piece& piece, const Value& value) {
+  if (!piece.escaped) return append_text(out, value, piece.type);
+  for (const char c : to_text(value, piece.type)) {
+    if (c == piece.ends_with || c == '%') {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    } else {
+      out += c;
+    }
+  }
+}
+
 void KeyName::append(std::string& out, const Value* key) const {
   for (const Piece& piece : pieces_) {
     out += piece.literal;
-    if (!piece.escaped) {
-      append_text(out, key[piece.part], piece.type);
-      continue;
-    }
-    for (const char c : to_text(key[piece.part], piece.type)) {
-      if (c == piece.ends_with || c == '%') {
-        out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-      } else {
-        out += c;
-      }
-    }
+    append_part(out, piece, key[piece.part]);
   }
   out += tail_;
+}
+
+namespace {
+
+// %3A → `:`; nullopt: a % that append() does not write.
+std::optional<std::string> unescaped(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    unsigned byte = 0;
+    if (i + 2 >= text.size()) return std::nullopt;
+    const auto [end, error] = std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16);
+    if (error != std::errc{} || end != text.data() + i + 3) return std::nullopt;
+    out += static_cast<char>(byte);
+    i += 2;
+  }
+  return out;
+}
+
+std::size_t fixed_length(const Type& type) {
+  switch (type.kind) {
+    case TypeKind::boolean: return 1;
+    case TypeKind::uuid: return 36;
+    case TypeKind::date: return 10;
+    default: return 27;  // 2026-04-03T09:15:00.000000Z
+  }
+}
+
+void append_glob(std::string& out, std::string_view text) {
+  for (const char c : text) {
+    if (std::string_view("*?[]\\^-").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+}
+
+}  // namespace
+
+std::size_t KeyName::length_of(const Piece& piece, std::string_view rest) {
+  if (has_fixed_length(piece.type)) return std::min(rest.size(), fixed_length(piece.type));
+  const std::size_t sign = is_whole(piece.type) && rest.starts_with('-') ? 1 : 0;  // -1 of `{n}-{x}`
+  for (std::size_t i = sign; i < rest.size(); ++i) {
+    if (rest[i] == piece.ends_with) return i;
+    if (piece.escaped && rest[i] == '%') i += 2;  // %30 of a part that ends with 0
+  }
+  return std::string_view::npos;
+}
+
+std::optional<std::vector<Value>> KeyName::parts_of(std::string_view name, Arena& arena) const {
+  std::vector<Value> out(parts_);
+  std::string_view rest = name;
+  if (!rest.ends_with(tail_)) return std::nullopt;
+  rest.remove_suffix(tail_.size());
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    const Piece& piece = pieces_[i];
+    if (!rest.starts_with(piece.literal)) return std::nullopt;
+    rest.remove_prefix(piece.literal.size());
+    const std::size_t size = i + 1 < pieces_.size() ? length_of(piece, rest) : rest.size();  // the last part has all that is left
+    if (size == std::string_view::npos) return std::nullopt;
+    std::optional<std::string> text(rest.substr(0, size));
+    if (piece.escaped) text = unescaped(*text);
+    if (!text) return std::nullopt;
+    const auto value = value_from_text(*text, piece.type, arena);
+    if (!value) return std::nullopt;
+    out[piece.part] = *value;
+    rest.remove_prefix(size);
+  }
+  std::string written;
+  append(written, out.data());
+  if (!rest.empty() || written != name) return std::nullopt;  // "007" is no whole number of ours
+  return out;
+}
+
+std::string KeyName::glob(std::span<const Value> first) const {
+  std::string out;
+  for (const Piece& piece : pieces_) {
+    append_glob(out, piece.literal);
+    if (piece.part >= first.size()) {
+      out += '*';
+      continue;
+    }
+    std::string text;
+    append_part(text, piece, first[piece.part]);
+    append_glob(out, text);
+  }
+  append_glob(out, tail_);
+  return out;
 }
 
 }  // namespace foldline::redis

@@ -7,10 +7,13 @@
 // before a character that is no digit, need none of it.
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/arena.h"
 #include "common/error.h"
 #include "common/view.h"
 
@@ -28,6 +31,14 @@ class KeyName {
   // `key`: the row's parts. Valid for any number of threads at once.
   void append(std::string& out, const Value* key) const;
 
+  // The parts that a key of this name has, `member` and all that is not in the name left absent; nullopt: append() never writes it.
+  [[nodiscard]] std::optional<std::vector<Value>> parts_of(std::string_view name, Arena& arena) const;
+
+  // For SCAN's MATCH: what append() writes for keys whose first parts are `first`, with `*` for the others.
+  [[nodiscard]] std::string glob(std::span<const Value> first) const;
+
+  // As it was written: "orders:{day}:count".
+  [[nodiscard]] const std::string& text() const { return text_; }
   // With `*` for each part: "orders:*:count".
   [[nodiscard]] const std::string& pattern() const { return pattern_; }
 
@@ -39,7 +50,12 @@ class KeyName {
     char ends_with = '\0';
     bool escaped = false;
   };
+  // Of a part that is not the last, at the start of `rest`; npos: it does not end.
+  static std::size_t length_of(const Piece& piece, std::string_view rest);
+  static void append_part(std::string& out, const Piece& piece, const Value& value);
   std::vector<Piece> pieces_;
+  std::size_t parts_ = 0;  // of the key, those outside the name too
+  std::string text_;
   std::string tail_;
   std::string pattern_;
 };

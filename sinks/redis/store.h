@@ -33,6 +33,9 @@ class RedisStore final : public Store {
   Result<std::unique_ptr<Sink>> new_sink() override;
   Result<std::vector<StoredCheckpoint>> checkpoints() override;
   Result<std::string> first_topics(const std::string& now) override;
+  // query.cpp
+  Result<std::unique_ptr<RowReader>> read_rows(const RowQuery& query) override;
+  [[nodiscard]] std::string name_of_view(std::uint32_t view) const override { return shared_->layouts[view].name.text(); }
   // A login as a worker's, to a master.
   Result<void> ping() override;
 
