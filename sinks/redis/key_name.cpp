@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "config/key_template.h"
 #include "sinks/redis/value_text.h"
 
@@ -9,13 +11,43 @@ namespace foldline::redis {
 
 namespace {
 
-bool has_fixed_length(const Type& type) {
-  return type.kind == TypeKind::boolean || type.kind == TypeKind::uuid || type.kind == TypeKind::date || type.kind == TypeKind::timestamptz;
+// As value_text.h writes it; 0: of no fixed length.
+std::size_t fixed_length(const Type& type) {
+  switch (type.kind) {
+    case TypeKind::boolean: return 1;
+    case TypeKind::uuid: return 36;
+    case TypeKind::date: return 10;
+    case TypeKind::timestamptz: return 27;
+    default: return 0;
+  }
 }
+
+bool has_fixed_length(const Type& type) { return fixed_length(type) != 0; }
 
 bool is_whole(const Type& type) { return type.kind == TypeKind::int32 || type.kind == TypeKind::bigint; }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Whether append_text() could have written it: what is read from it is written the same way again.
+bool is_text_of(std::string_view text, const Type& type) {
+  switch (type.kind) {
+    case TypeKind::text:
+    case TypeKind::keyword: return true;
+    default: break;
+  }
+  Arena arena;
+  const auto value = value_from_text(text, type, arena);
+  return value && !value->is_null() && to_text(*value, type) == text;
+}
+
+// Every `%` begins one of the two that append() writes.
+bool is_escaped(std::string_view text, char ends_with) {
+  const std::string other = fmt::format("%{:02X}", static_cast<unsigned char>(ends_with));
+  for (std::size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 1)) {
+    if (!text.substr(at).starts_with("%25") && !text.substr(at).starts_with(other)) return false;
+  }
+  return text.find(ends_with) == std::string_view::npos;
+}
 
 tl::unexpected<Error> wrong(std::string_view text, const std::string& what, const std::string& hint) {
   return fail(ErrorCode::config, fmt::format("the key's name `{}` {}", text, what), hint);
@@ -32,7 +64,7 @@ Result<KeyName> KeyName::parse(std::string_view text, const std::vector<KeyPart>
   out.pattern_ = parsed->pattern();
   out.tail_ = parsed->tail;
   for (config::KeyTemplate::Piece& piece : parsed->pieces) {
-    out.pieces_.push_back({std::move(piece.literal), piece.part, key[piece.part].type, '\0', false});
+    out.pieces_.push_back({std::move(piece.literal), piece.part, key[piece.part].name, key[piece.part].type, '\0', false});
   }
   for (std::size_t i = 0; i + 1 < out.pieces_.size(); ++i) {
     Piece& piece = out.pieces_[i];
@@ -49,6 +81,7 @@ Result<KeyName> KeyName::parse(std::string_view text, const std::vector<KeyPart>
 }
 
 void KeyName::append(std::string& out, const Value* key) const {
+  out += prefix_;
   for (const Piece& piece : pieces_) {
     out += piece.literal;
     if (!piece.escaped) {
@@ -64,6 +97,33 @@ void KeyName::append(std::string& out, const Value* key) const {
     }
   }
   out += tail_;
+}
+
+bool KeyName::matches(std::string_view name) const {
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    const Piece& piece = pieces_[i];
+    if (!name.starts_with(piece.literal)) return false;
+    name.remove_prefix(piece.literal.size());
+    const bool last = i + 1 == pieces_.size();
+    std::size_t size = last ? name.size() - std::min(name.size(), tail_.size()) : fixed_length(piece.type);
+    if (size == 0 && !last) size = name.find(piece.ends_with);
+    if (size > name.size() || !is_text_of(name.substr(0, size), piece.type)) return false;
+    if (piece.escaped && !is_escaped(name.substr(0, size), piece.ends_with)) return false;
+    name.remove_prefix(size);
+  }
+  return name == tail_;
+}
+
+std::vector<KeyPart> KeyName::parts() const {
+  std::vector<KeyPart> out;
+  for (const Piece& piece : pieces_) out.push_back({piece.part_name, piece.type, ""});
+  return out;
+}
+
+std::string KeyName::template_text() const {
+  std::string out;
+  for (const Piece& piece : pieces_) out += piece.literal + "{" + piece.part_name + "}";
+  return out + tail_;
 }
 
 }  // namespace foldline::redis

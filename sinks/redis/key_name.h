@@ -28,13 +28,24 @@ class KeyName {
   // `key`: the row's parts. Valid for any number of threads at once.
   void append(std::string& out, const Value* key) const;
 
-  // With `*` for each part: "orders:*:count".
+  // With `*` for each part: "orders:*:count". Without the prefix.
   [[nodiscard]] const std::string& pattern() const { return pattern_; }
+
+  // From here on append() puts this in front: where the rows of a generation stand that is not live.
+  void set_prefix(std::string prefix) { prefix_ = std::move(prefix); }
+  // Whether append() could have made this name, without the prefix: each part's text must be one of its type.
+  [[nodiscard]] bool matches(std::string_view name) const;
+  // What every name begins with, before the first part: "orders:".
+  [[nodiscard]] const std::string& start() const { return pieces_.empty() ? tail_ : pieces_.front().literal; }
+  // The parts in the name's own order: what parse() takes again.
+  [[nodiscard]] std::vector<KeyPart> parts() const;
+  [[nodiscard]] std::string template_text() const;
 
  private:
   struct Piece {
     std::string literal;   // before the part
     std::size_t part = 0;  // index in the key
+    std::string part_name;
     Type type;
     char ends_with = '\0';
     bool escaped = false;
@@ -42,6 +53,7 @@ class KeyName {
   std::vector<Piece> pieces_;
   std::string tail_;
   std::string pattern_;
+  std::string prefix_;
 };
 
 }  // namespace foldline::redis
