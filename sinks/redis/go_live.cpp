@@ -127,22 +127,38 @@ Result<GoLive::Went> GoLive::go_through(const At& at) {
   return Went::on;
 }
 
+// The next SCAN travels with the move of what the last ones found: a round trip each would cost more than the moves.
 template <class Take>
 Result<GoLive::Went> GoLive::move_scanned(const At& at, const std::string& pattern, Take take) {
+  const std::size_t batch = shared_.switch_batch_keys;
+  std::vector<Name> waiting;
   std::string cursor = "0";
-  do {
+  for (bool scanned = false; !scanned || !waiting.empty();) {
+    const bool moves = waiting.size() >= batch || scanned;
+    const bool scans = !scanned && waiting.size() < 2 * batch;
+    const std::size_t count = moves ? std::min(batch, waiting.size()) : 0;
     Request request;
-    request.command({"SCAN", cursor, "MATCH", pattern, "COUNT", std::to_string(shared_.switch_batch_keys)});
-    const auto found = ask_one(connection_, request, doing_);
-    if (!found) return fail(found.error());
-    const redisReply* keys = found->at(1);
-    if (keys == nullptr || keys->type != REDIS_REPLY_ARRAY) return fail(ErrorCode::internal, "SCAN answered something else than keys");
-    cursor = found->text(0);
-    std::vector<Name> names;
-    for (std::size_t i = 0; i < keys->elements; ++i) take(Reply::text_of(keys->element[i]), names);
-    const auto went = move(at, names);
-    if (!went || *went != Went::on) return went;
-  } while (cursor != "0");
+    if (moves) add_move(request, at, std::span(waiting).first(count));
+    if (scans) request.command({"SCAN", cursor, "MATCH", pattern, "COUNT", std::to_string(2 * batch)});
+    const auto replies = connection_.round_trip(request);
+    if (!replies) return fail(replies.error());
+    if (moves) {
+      const auto done = judge(replies->front());
+      if (!done) return fail(done.error());
+      if (!*done) return Went::elsewhere;
+      waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(count));
+    }
+    if (scans) {
+      const Reply& found = replies->back();
+      if (found.is_error()) return fail(refusal(doing_, found.text()));
+      const redisReply* keys = found.at(1);
+      if (keys == nullptr || keys->type != REDIS_REPLY_ARRAY) return fail(ErrorCode::internal, "SCAN answered something else than keys");
+      for (std::size_t i = 0; i < keys->elements; ++i) take(Reply::text_of(keys->element[i]), waiting);
+      cursor = found.text(0);
+      scanned = cursor == "0";
+    }
+    if (!step_({moved_})) return Went::stopped;
+  }
   return Went::on;
 }
 
@@ -177,30 +193,23 @@ Result<GoLive::Went> GoLive::clear_rest(const At& at) {
     if (found->size() == 0) return Went::on;
     std::vector<Name> names;
     for (std::size_t i = 0; i < found->size(); ++i) names.push_back({std::string(found->text(i)), {}});
-    const auto went = move(at, names);
-    if (!went || *went != Went::on) return went;
-  }
-}
-
-Result<GoLive::Went> GoLive::move(const At& at, const std::vector<Name>& names) {
-  const std::string old_rows = SystemKeys({shared_.id.projection, at.from}).rows();
-  const bool away = at.phase == kPhaseAway;
-  for (std::size_t first = 0; first < names.size(); first += shared_.switch_batch_keys) {
-    const std::size_t count = std::min(shared_.switch_batch_keys, names.size() - first);
-    Request request;
-    request.begin(3 + 2 + 3 * count + 3 + (away ? count : 0)).add("EVAL").add(kMoveScript).add(static_cast<std::int64_t>(2 + 3 * count));
-    request.add(switch_).add(pending_);
-    for (std::size_t i = first; i < first + count; ++i) {
-      request.add(names[i].name).add(old_rows + names[i].name).add(shared_.keys.rows() + names[i].name);
-    }
-    request.add(to_).add(at.from).add(at.phase);
-    for (std::size_t i = first; away && i < first + count; ++i) request.add(names[i].type);
+    request.clear();
+    add_move(request, at, names);
     const auto done = run_script(request);
     if (!done) return fail(done.error());
     if (!*done) return Went::elsewhere;
     if (!step_({moved_})) return Went::stopped;
   }
-  return Went::on;
+}
+
+void GoLive::add_move(Request& request, const At& at, std::span<const Name> names) const {
+  const std::string old_rows = SystemKeys({shared_.id.projection, at.from}).rows();
+  const bool away = at.phase == kPhaseAway;
+  request.begin(3 + 2 + 3 * names.size() + 3 + (away ? names.size() : 0)).add("EVAL").add(kMoveScript);
+  request.add(static_cast<std::int64_t>(2 + 3 * names.size())).add(switch_).add(pending_);
+  for (const Name& name : names) request.add(name.name).add(old_rows + name.name).add(shared_.keys.rows() + name.name);
+  request.add(to_).add(at.from).add(at.phase);
+  for (std::size_t i = 0; away && i < names.size(); ++i) request.add(names[i].type);
 }
 
 // Not from the file as it is now but from what was registered when the generation was built.
@@ -224,16 +233,20 @@ Result<GoLive::Went> GoLive::finish(const At& at) {
 }
 
 Result<bool> GoLive::run_script(const Request& request) {
-  const auto reply = ask_one(connection_, request, doing_);
-  if (!reply) return fail(reply.error());
-  if (reply->text(0) == kElsewhere) return false;
-  if (reply->text(0) == kDone) {
-    if (reply->size() > 1 && reply->at(1)->type == REDIS_REPLY_INTEGER && reply->at(1)->integer > 0) {
-      moved_ = static_cast<std::uint64_t>(reply->at(1)->integer);
-    }
-    return true;
+  const auto replies = connection_.round_trip(request);
+  if (!replies) return fail(replies.error());
+  return judge(replies->front());
+}
+
+Result<bool> GoLive::judge(const Reply& reply) {
+  if (reply.is_error()) return fail(refusal(doing_, reply.text()));
+  if (reply.text(0) == kElsewhere) return false;
+  if (reply.text(0) != kDone) {
+    return fail(ErrorCode::internal, fmt::format("{}: the script answered `{}`, which it never should", doing_, shown(reply.text(0))));
   }
-  return fail(ErrorCode::internal, fmt::format("{}: the script answered `{}`, which it never should", doing_, shown(reply->text(0))));
+  const bool counted = reply.size() > 1 && reply.at(1)->type == REDIS_REPLY_INTEGER && reply.at(1)->integer > 0;
+  if (counted) moved_ = static_cast<std::uint64_t>(reply.at(1)->integer);
+  return true;
 }
 
 }  // namespace foldline::redis

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
 #include "sinks/redis/generations.h"
 
@@ -50,12 +51,13 @@ class GoLive {
     std::string name;
     std::string type;
   };
-  Result<Went> move(const At& at, const std::vector<Name>& names);
-  // Calls `take` with the names of each SCAN answer, then moves what it kept.
+  void add_move(Request& request, const At& at, std::span<const Name> names) const;
+  // Calls `take` with each name that SCAN answers, and moves those that it keeps.
   template <class Take>
   Result<Went> move_scanned(const At& at, const std::string& pattern, Take take);
-  // False: elsewhere. Keeps the count of moved rows that it answers.
-  Result<bool> run_script(const Request& request);
+  Result<bool> run_script(const Request& request);  // as judge()
+  // Of a script. False: elsewhere. Keeps the count of moved rows that it answers.
+  Result<bool> judge(const Reply& reply);
 
   Connection& connection_;
   const StoreShared& shared_;

@@ -115,8 +115,9 @@ Result<void> check_rebuild_commands(Connection& connection, const std::string& s
   request.command({"RENAME", scratch_key, moved});
   request.command({"SRANDMEMBER", scratch_key, "1"});
   request.command({"SCAN", "0", "MATCH", scratch_key, "COUNT", "1"});
+  request.command({"HINCRBY", scratch_key, "n", "1"});
   request.command({"UNLINK", scratch_key, moved});
-  constexpr std::array kNames = {"SET", "RENAME", "SRANDMEMBER", "SCAN", "UNLINK"};
+  constexpr std::array kNames = {"SET", "RENAME", "SRANDMEMBER", "SCAN", "HINCRBY", "UNLINK"};
   const auto replies = connection.round_trip(request);
   if (!replies) return fail(replies.error());
   for (std::size_t i = 0; i < replies->size(); ++i) {
@@ -125,7 +126,7 @@ Result<void> check_rebuild_commands(Connection& connection, const std::string& s
     const std::string_view name = kNames[i];
     if (code_of(reply.text()) != "NOPERM") return fail(refusal(fmt::format("trying {}, which a rebuild needs", name), reply.text()));
     return fail(ErrorCode::config, fmt::format("the user lacks a permission that a rebuild needs: {}", name),
-                "ACL SETUSER NAME +rename +scan +unlink +srandmember; docs/redis.md lists all that a worker needs");
+                "ACL SETUSER NAME +rename +scan +unlink +srandmember +hincrby; docs/redis.md lists all that a worker needs");
   }
   return {};
 }
