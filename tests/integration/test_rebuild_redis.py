@@ -10,7 +10,7 @@ import pytest
 from harness.waiting import stays_true, wait_until
 from harness.worker import run_once
 
-SWITCH_EVENTS = 120_000  # some 170,000 keys: the switch takes long enough to be met in the middle
+SWITCH_EVENTS = 30_000  # some 40,000 keys: a hundred steps, so that the switch is met in the middle
 
 
 def rebuild(cache, *arguments, timeout_s=120):
@@ -105,10 +105,10 @@ def test_a_rebuild_takes_the_live_ones_place_while_events_flow_into_redis(cache)
 
 @pytest.mark.slow
 def test_a_rebuild_into_redis_killed_while_it_fills_goes_on(cache):
-    make_live(cache, 60_000)
+    make_live(cache, 30_000)
     before = {view: cache.cache.rows(view) for view in ("count", "customers", "leaders")}
     running = RunningRebuild(cache).freeze_when(lambda: filled(cache) > 0, "some of the new generation is there")
-    assert filled(cache) < 60_000
+    assert filled(cache) < 30_000
     running.end_by(signal.SIGKILL)
     assert before == {view: cache.cache.rows(view) for view in before}, "the live generation is untouched"
     again = rebuild(cache)
@@ -122,7 +122,7 @@ def test_a_rebuild_into_redis_killed_while_it_fills_goes_on(cache):
 
 @pytest.mark.slow
 def test_ctrl_c_while_it_fills_tells_what_is_left(cache):
-    make_live(cache, 60_000)
+    make_live(cache, 30_000)
     running = RunningRebuild(cache).freeze_when(lambda: filled(cache) > 0, "some of the new generation is there")
     said = running.end_by(signal.SIGINT)
     assert running.process.returncode == 1

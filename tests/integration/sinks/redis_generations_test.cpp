@@ -5,6 +5,7 @@
 #include <map>
 #include <sstream>
 
+#include "sinks/redis/go_live_script.h"
 #include "tests/integration/sinks/cutting_proxy.h"
 #include "tests/integration/sinks/redis_fixture.h"
 
@@ -310,6 +311,32 @@ TEST_F(RedisGenerations, APartitionOpenedMeanwhileIsFencedToo) {
   EXPECT_THAT(said(live.lane.sink->commit(builder.batch(owner))), StartsWith("fenced"));
 }
 
+// Between the look at the places and the first step: the step itself says that it was not given all of them.
+TEST_F(RedisGenerations, TheFirstStepRefusesWhenItWasNotGivenEveryPartition) {
+  build_two();
+  const std::string old = "foldline:{p:g1:b0}:";
+  const std::string made = "foldline:{p:g2:b0}:";
+  std::vector<std::string> words = {"EVAL",
+                                    std::string(kBeginSwitchScript),
+                                    "5",
+                                    "foldline:{p}:generations",
+                                    "foldline:{p}:switch",
+                                    old + "partitions",
+                                    made + "partitions",
+                                    old + "checkpoint:0:t",
+                                    "2",
+                                    "1",
+                                    "nobody",
+                                    "away"};
+  EXPECT_EQ(server.ask(words), "[again]");
+  EXPECT_EQ(state(2), "building");
+  EXPECT_EQ(said(write(live, {"a"}, 1)), "committed") << "nobody is fenced";
+  words[2] = "6";
+  words.insert(words.begin() + 8, made + "checkpoint:0:t");
+  EXPECT_EQ(server.ask(words), "[done]");
+  EXPECT_EQ(state(2), "switching");
+}
+
 // --- drops
 
 TEST_F(RedisGenerations, DroppingTheOldOneLeavesNoKeyOfIt) {
@@ -347,6 +374,21 @@ TEST_F(RedisGenerations, AnInterruptedDropCanOnlyGoOn) {
   EXPECT_EQ(live.store->generations()->back().state, GenerationState::dropping);
   EXPECT_EQ(built.lane.sink->open({built.lane.partitions, Uuid::random(), 100}).error().code, ErrorCode::superseded);
   ASSERT_TRUE(live.store->drop_generation(2));
+  EXPECT_EQ(server.ask({"KEYS", "foldline:{p:g2:*"}), "[]");
+}
+
+// The drop's first look at the keys is lost: its writer must not add any behind the looks to come.
+TEST_F(RedisGenerations, FromTheFirstStepOfADropOnItsWriterIsFenced) {
+  build_two();
+  CuttingProxy proxy("127.0.0.1", server.port(), "SCAN", "none");
+  const auto far = store_of(0, false, fmt::format("redis://127.0.0.1:{}", proxy.port()));
+  proxy.arm(CuttingProxy::Cut::request_lost);
+  ASSERT_FALSE(far->drop_generation(2));
+  EXPECT_EQ(state(2), "dropping");
+  const auto before = keys();
+  EXPECT_THAT(said(write(built, {"x"}, 9)), StartsWith("fenced"));
+  EXPECT_EQ(keys(), before);
+  ASSERT_TRUE(far->drop_generation(2));
   EXPECT_EQ(server.ask({"KEYS", "foldline:{p:g2:*"}), "[]");
 }
 
