@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "common/fault_point.h"
+
 namespace foldline::elasticsearch {
 
 namespace {
@@ -106,6 +108,7 @@ Result<void> Partitions::take_some(const OpenRequest& request, const Histories& 
   }
   constexpr std::string_view kDoing = "taking over partitions";
   auto items = cluster_.bulk(kCheckpointBulk, body, kDoing);
+  FOLDLINE_FAULT_POINT("search.ownership_taken");
   if (!items) return fail(items.error().error);
   std::vector<std::size_t> again;
   bool overloaded = false;
@@ -194,6 +197,7 @@ std::optional<CommitResult> Partitions::move(const CommitBatch& batch) {
       parts.push_back(&part);
     }
     if (parts.empty()) return std::nullopt;
+    FOLDLINE_FAULT_POINT("search.before_checkpoints");
     auto items = cluster_.bulk(kCheckpointBulk, body, kDoing);
     if (!items) {
       // G5: never guess. The compare of the next attempt reads what became of it.
