@@ -28,7 +28,7 @@ inline constexpr int kCommitAttempts = 3;
 // How often rows that somebody else changed between reading and writing are read again before the engine waits and tries later.
 inline constexpr int kReadAttempts = 5;
 
-// Names in one step of going live; each costs its script up to four commands, so this is some 2 ms (G21).
+// Names in one step of going live; each costs its script up to four commands, so this is some 3 ms (G21).
 inline constexpr std::size_t kSwitchBatchKeys = 500;
 
 // What all sinks of a store share; immutable.

@@ -11,6 +11,7 @@ import redis
 from .servers import Stack
 
 TIMEOUT_S = 10.0
+DROP_BATCH = 1000
 
 
 class OutageRedis:
@@ -66,8 +67,9 @@ class Cache:
         with self.client() as client:
             patterns = (f"{self.name}:*", f"foldline:{{{self.name}:*", f"foldline:{{{self.name}}}:*")
             for pattern in patterns:
-                for key in list(client.scan_iter(match=pattern, count=1000)):
-                    client.delete(key)
+                keys = list(client.scan_iter(match=pattern, count=1000))
+                for first in range(0, len(keys), DROP_BATCH):  # each call is an fsync
+                    client.unlink(*keys[first : first + DROP_BATCH])
             for key in client.hkeys("foldline:views"):
                 if key.startswith(self.name + ":"):
                     client.hdel("foldline:views", key)
