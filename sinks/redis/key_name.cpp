@@ -106,7 +106,7 @@ bool KeyName::matches(std::string_view name) const {
     name.remove_prefix(piece.literal.size());
     const bool last = i + 1 == pieces_.size();
     std::size_t size = last ? name.size() - std::min(name.size(), tail_.size()) : fixed_length(piece.type);
-    if (size == 0 && !last) size = name.find(piece.ends_with);
+    if (size == 0 && !last) size = name.find(piece.ends_with, is_whole(piece.type) && name.starts_with('-') ? 1 : 0);  // its sign
     if (size > name.size() || !is_text_of(name.substr(0, size), piece.type)) return false;
     if (piece.escaped && !is_escaped(name.substr(0, size), piece.ends_with)) return false;
     name.remove_prefix(size);

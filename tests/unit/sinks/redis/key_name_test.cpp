@@ -100,6 +100,7 @@ TEST(KeyName, AKeyIsTheViewsOnlyIfEachPartIsOfItsType) {
   EXPECT_TRUE(matches("n:{n}", number, "n:-5"));
   for (const char* other : {"n:", "n:05", "n:+5", "n:5 ", "n:9223372036854775808", "n:-"})
     EXPECT_FALSE(matches("n:{n}", number, other)) << other;
+  EXPECT_TRUE(matches("n:{n}-{x}", {part("n", TypeKind::bigint), part("x", TypeKind::text)}, "n:-5-x"));
   EXPECT_TRUE(matches("b{b}c", {part("b", TypeKind::boolean)}, "b1c"));
   EXPECT_FALSE(matches("b{b}c", {part("b", TypeKind::boolean)}, "b2c"));
 }
