@@ -27,12 +27,9 @@ Opened open_postgres(const config::StoreSpec& spec, const StoreContext& context)
 }
 
 Opened open_redis(const config::StoreSpec& spec, const StoreContext& context) {
-  if (context.building) {
-    return fail(ErrorCode::config, "in Redis a generation beside the live one is not built yet",
-                "stop the workers, delete the projection's keys, and start them again with --on-lost-data earliest");
-  }
   redis::StoreOptions options;
   options.url = spec.url;
+  options.building = context.building;
   auto store = redis::RedisStore::make(options, context.id, context.views);
   if (!store) return fail(store.error());
   return std::move(*store);

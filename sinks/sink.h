@@ -23,6 +23,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -50,9 +51,12 @@ struct ProjectionId {
 // making beside it; those that were live before are kept until somebody drops them.
 enum class GenerationState : std::uint8_t {
   building,
+  switching,  // go_live() has begun and not ended: nobody folds, and another go_live() goes on
   live,
+  retiring,  // the one that was live when `switching` began
   retired,
-  dropped,  // nothing of it is left but its number, which never comes again: letters name the generation that they are of
+  dropping,  // drop_generation() has begun and not ended
+  dropped,   // nothing of it is left but its number, which never comes again: letters name the generation that they are of
 };
 std::string_view to_string(GenerationState state);
 
@@ -60,6 +64,12 @@ struct Generation {
   std::int64_t number = 0;
   GenerationState state = GenerationState::live;
 };
+
+// What go_live() tells between two of its steps, where it takes many. An answer of false ends it there.
+struct GoLiveProgress {
+  std::uint64_t moved = 0;  // keys of the new generation that stand in their places
+};
+using GoLiveStep = std::function<bool(const GoLiveProgress&)>;
 
 // G1. Stored with the data, per (projection, generation, topic, partition).
 struct Checkpoint {
@@ -266,9 +276,12 @@ class Store {
   [[nodiscard]] virtual std::int64_t generation() const { return 1; }
   // Generations, for `rebuild`. A store that can't build one beside the live one says so: the default.
   virtual Result<std::vector<Generation>> generations();
-  // Of a store that was opened to build: its generation takes the live one's place, all views at once; the live one is retired and its
-  // owner fenced. A crash leaves it live or not, never a part. Waits for commits under way; retryable when readers hold it up.
-  virtual Result<void> go_live();
+  // Of a store that was opened to build: its generation takes the live one's place; the live one is retired and its owner fenced. True:
+  // it is live. Waits for commits under way; retryable when readers hold it up, or the store is away.
+  // Where the store has transactions, all views at once: a crash leaves it live or not, never a part. Where it has none, in steps: from
+  // the first one on its state is `switching` and no worker of either generation commits, open() and prepare() refuse, and after a crash,
+  // an error or an answer of false from `step` another go_live() goes on.
+  virtual Result<bool> go_live(const GoLiveStep& step);
   // Drops a generation that is not live, with its checkpoints. A crash leaves it droppable. Idempotent.
   virtual Result<void> drop_generation(std::int64_t number);
 

@@ -16,15 +16,18 @@ tl::unexpected<Error> one_generation() {
 std::string_view to_string(GenerationState state) {
   switch (state) {
     case GenerationState::building: return "building";
+    case GenerationState::switching: return "switching";
     case GenerationState::live: return "live";
+    case GenerationState::retiring: return "retiring";
     case GenerationState::retired: return "retired";
+    case GenerationState::dropping: return "dropping";
     case GenerationState::dropped: return "dropped";
   }
   return "live";
 }
 
 Result<std::vector<Generation>> Store::generations() { return one_generation(); }
-Result<void> Store::go_live() { return one_generation(); }
+Result<bool> Store::go_live(const GoLiveStep& /*step*/) { return one_generation(); }
 Result<void> Store::drop_generation(std::int64_t /*number*/) { return one_generation(); }
 
 Result<std::unique_ptr<RowReader>> Store::read_rows(const RowQuery& /*query*/) {

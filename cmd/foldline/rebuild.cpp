@@ -173,76 +173,113 @@ int list(const std::vector<Generation>& generations) {
   return 0;
 }
 
+bool is_switching(const Generation& generation) {
+  return generation.state == GenerationState::switching || generation.state == GenerationState::retiring;
+}
+
 int drop(Store& store, const std::vector<Generation>& generations, GenerationState state) {
   int dropped = 0;
   for (const Generation& generation : generations) {
-    if (generation.state != state) continue;
+    if (is_switching(generation)) {
+      return complain({ErrorCode::config,
+                       fmt::format("generation {} is {}: nothing can be dropped now", generation.number, to_string(generation.state)),
+                       "let it go live: --resume", false});
+    }
+  }
+  for (const Generation& generation : generations) {
+    if (generation.state != state && generation.state != GenerationState::dropping) continue;  // what was interrupted goes on either way
     if (auto done = store.drop_generation(generation.number); !done) return complain(done.error());
-    std::cout << fmt::format("dropped generation {}, which was {}\n", generation.number, to_string(state));
+    std::cout << fmt::format("dropped generation {}, which was {}\n", generation.number, to_string(generation.state));
     ++dropped;
   }
   if (dropped == 0) std::cout << fmt::format("there is no generation that is {}\n", to_string(state));
   return 0;
 }
 
-// Of the generation to fill: the one in the making with --resume, else a new one.
-Result<std::int64_t> choose_number(const std::vector<Generation>& generations, bool resume) {
+// The generation to fill: the one in the making with --resume, else a new one. One that is going live needs no filling any more.
+Result<Generation> choose(const std::vector<Generation>& generations, bool resume) {
   std::int64_t greatest = 1;
   for (const Generation& generation : generations) {
     greatest = std::max(greatest, generation.number);
-    if (generation.state != GenerationState::building) continue;
-    if (resume) return generation.number;
-    return fail(ErrorCode::config, fmt::format("generation {} is in the making already", generation.number),
-                "go on with it: --resume; or drop it: --abandon");
+    const bool switching = generation.state == GenerationState::switching;
+    if (generation.state != GenerationState::building && !switching) continue;
+    if (resume) return generation;
+    return fail(ErrorCode::config,
+                fmt::format("generation {} is {} already", generation.number, switching ? "going live" : "in the making"),
+                switching ? "go on with it: --resume" : "go on with it: --resume; or drop it: --abandon");
   }
   if (resume) return fail(ErrorCode::config, "there is no generation in the making to go on with", "start one without --resume");
-  return greatest + 1;
+  return Generation{greatest + 1, GenerationState::building};
 }
 
-// Readers of the live tables can hold it up; they are waited for, in turns, so that nobody queues behind us for long.
-Result<void> go_live(Store& store, const std::atomic<bool>& stop) {
-  Result<void> done;
+// Of stores that go live in steps.
+class SwitchLine {
+ public:
+  void show(const GoLiveProgress& now) {
+    const auto at = Clock::now();
+    const auto every = terminal_ ? std::chrono::duration_cast<Clock::duration>(kBarEvery) : Clock::duration(kLineEvery);
+    if (now.moved == 0 || at - shown_at_ < every) return;
+    shown_at_ = at;
+    print(now);
+  }
+  void finish(const GoLiveProgress& last) {
+    if (last.moved == 0) return;
+    print(last);
+    if (terminal_) std::cerr << '\n';
+  }
+
+ private:
+  void print(const GoLiveProgress& now) const {
+    const std::string text =
+        fmt::format("going live: {} keys have moved, {:.1f} s", now.moved, std::chrono::duration<double>(Clock::now() - began_).count());
+    std::cerr << (terminal_ ? "\r" + text + "\033[K" : text + "\n") << std::flush;
+  }
+
+  const bool terminal_ = isatty(STDERR_FILENO) != 0;
+  const Clock::time_point began_ = Clock::now();
+  Clock::time_point shown_at_ = began_;
+};
+
+// Readers of the live tables can hold it up; they are waited for, in turns, so that nobody queues behind us for long. False: stopped.
+Result<bool> go_live(Store& store, const std::atomic<bool>& stop) {
+  Result<bool> done = false;
+  SwitchLine line;
+  GoLiveProgress last;
+  const GoLiveStep step = [&](const GoLiveProgress& now) {
+    line.show(last = now);
+    return !stop;
+  };
   for (int attempt = 1; attempt <= kGoLiveAttempts; ++attempt) {
-    done = store.go_live();
-    if (done || !done.error().retryable || stop) return done;
+    done = store.go_live(step);
+    if (done || !done.error().retryable || stop) break;
     std::cerr << fmt::format("waiting to go live: {}\n", done.error().message);
     std::this_thread::sleep_for(kGoLivePause);
   }
+  line.finish(last);
   return done;
 }
 
-int fill(const Projection& projection, const RebuildCommand& command, std::int64_t number) {
-  RebuildOptions options;
-  options.consumer.client = kafka_options(projection->file);
-  options.consumer.group = projection->file.group + "-rebuild";
-  options.lane = lane_options(projection->file);
-  const auto log = find_partitions(*projection, options);
-  if (!log) return complain(log.error());
-  if (auto applied = apply_from(command.from, *log, options); !applied) return complain(applied.error());
-  auto store = open_projection_store(*projection, number);
-  if (!store) return complain(store.error());
-  if (auto prepared = (*store)->prepare(); !prepared) return complain(prepared.error());
-  const std::size_t partitions = options.partitions.size();
-  std::cerr << fmt::format("generation {}: filling it from {} partitions{}\n", number, partitions,
-                           command.resume ? ", going on where it was left" : "");
-
-  const std::atomic<bool>& stop = stop_on_signals();
-  ProgressLine line;
-  RebuildProgress last;
-  Rebuild rebuild(std::move(options), worker_parts(projection), **store);
-  const Result<bool> filled = rebuild.run(stop, [&](const RebuildProgress& now) { line.show(last = now); });
-  line.finish(last);
-  if (!filled) return complain(filled.error());
-  if (!*filled) {
+// What an interrupted go_live() has left, as the store says.
+void tell_left(Store& store, std::int64_t number, const std::string& file) {
+  const auto generations = store.generations();
+  const bool switching = generations && std::any_of(generations->begin(), generations->end(), [&](const Generation& g) {
+                           return g.number == number && g.state == GenerationState::switching;
+                         });
+  if (switching) {
     std::cerr << fmt::format(
-        "interrupted: generation {} is kept as far as it is; the live one is untouched.\n"
-        "  go on: foldline rebuild {} --resume     drop it: foldline rebuild {} --abandon\n",
-        number, command.file, command.file);
-    return 1;
+        "generation {} is going live and has not ended: readers see some rows of it and some of the old one, and no worker runs.\n"
+        "  go on: foldline rebuild {} --resume\n",
+        number, file);
+    return;
   }
-  if (auto live = go_live(**store, stop); !live) {
-    complain(live.error());
-    std::cerr << fmt::format("generation {} is filled and not live; try again: foldline rebuild {} --resume\n", number, command.file);
+  std::cerr << fmt::format("generation {} is filled and not live; try again: foldline rebuild {} --resume\n", number, file);
+}
+
+int make_live(Store& store, const RebuildCommand& command, std::int64_t number) {
+  const auto live = go_live(store, stop_on_signals());
+  if (!live) complain(live.error());
+  if (!live || !*live) {
+    tell_left(store, number, command.file);
     return 1;
   }
   std::cout << fmt::format(
@@ -250,6 +287,47 @@ int fill(const Projection& projection, const RebuildCommand& command, std::int64
       "The old one is kept; when you need it no more: foldline rebuild {} --drop-old\n",
       number, command.file);
   return 0;
+}
+
+// True: filled; false: told to stop, and said so.
+Result<bool> fill(const Projection& projection, const RebuildCommand& command, RebuildOptions options, Store& store) {
+  const std::int64_t number = store.generation();
+  std::cerr << fmt::format("generation {}: filling it from {} partitions{}\n", number, options.partitions.size(),
+                           command.resume ? ", going on where it was left" : "");
+  ProgressLine line;
+  RebuildProgress last;
+  Rebuild rebuild(std::move(options), worker_parts(projection), store);
+  const Result<bool> filled = rebuild.run(stop_on_signals(), [&](const RebuildProgress& now) { line.show(last = now); });
+  line.finish(last);
+  if (filled && !*filled) {
+    std::cerr << fmt::format(
+        "interrupted: generation {} is kept as far as it is; the live one is untouched.\n"
+        "  go on: foldline rebuild {} --resume     drop it: foldline rebuild {} --abandon\n",
+        number, command.file, command.file);
+  }
+  return filled;
+}
+
+int build(const Projection& projection, const RebuildCommand& command, const Generation& generation) {
+  const bool switching = generation.state == GenerationState::switching;
+  RebuildOptions options;
+  options.consumer.client = kafka_options(projection->file);
+  options.consumer.group = projection->file.group + "-rebuild";
+  options.lane = lane_options(projection->file);
+  if (!switching) {
+    const auto log = find_partitions(*projection, options);
+    if (!log) return complain(log.error());
+    if (auto applied = apply_from(command.from, *log, options); !applied) return complain(applied.error());
+  }
+  auto store = open_projection_store(*projection, generation.number);
+  if (!store) return complain(store.error());
+  if (auto prepared = (*store)->prepare(); !prepared) return complain(prepared.error());
+  if (!switching) {
+    const auto filled = fill(projection, command, std::move(options), **store);
+    if (!filled) return complain(filled.error());
+    if (!*filled) return 1;
+  }
+  return make_live(**store, command, generation.number);
 }
 
 }  // namespace
@@ -264,8 +342,8 @@ int rebuild_projection(const RebuildCommand& command) {
   if (command.list) return list(*generations);
   if (command.drop_old) return drop(**store, *generations, GenerationState::retired);
   if (command.abandon) return drop(**store, *generations, GenerationState::building);
-  const auto number = choose_number(*generations, command.resume);
-  return number ? fill(projection, command, *number) : complain(number.error());
+  const auto generation = choose(*generations, command.resume);
+  return generation ? build(projection, command, *generation) : complain(generation.error());
 }
 
 void add_rebuild(CLI::App& app, int& exit_code) {

@@ -83,9 +83,11 @@ Result<std::vector<Generation>> PostgresStore::generations() {
   });
 }
 
-Result<void> PostgresStore::go_live() {
-  return in_transaction<void>(*shared_, fmt::format("making generation {} live", shared_->id.generation),
-                              [&](pqxx::work& transaction) { return postgres::go_live(transaction, *shared_); });
+Result<bool> PostgresStore::go_live(const GoLiveStep& /*step*/) {
+  const auto done = in_transaction<void>(*shared_, fmt::format("making generation {} live", shared_->id.generation),
+                                         [&](pqxx::work& transaction) { return postgres::go_live(transaction, *shared_); });
+  if (!done) return fail(done.error());
+  return true;
 }
 
 Result<void> PostgresStore::drop_generation(std::int64_t number) {

@@ -40,7 +40,7 @@ class PostgresStore final : public Store {
   Result<std::string> first_topics(const std::string& now) override;
   [[nodiscard]] std::int64_t generation() const override { return shared_->id.generation; }
   Result<std::vector<Generation>> generations() override;
-  Result<void> go_live() override;
+  Result<bool> go_live(const GoLiveStep& step) override;
   Result<void> drop_generation(std::int64_t number) override;
   // query.cpp
   Result<std::unique_ptr<RowReader>> read_rows(const RowQuery& query) override;

@@ -38,8 +38,12 @@ std::optional<TopicPartition> SystemKeys::parse_place(std::string_view text) {
   return out;
 }
 
-std::string SystemKeys::checkpoint(const TopicPartition& partition) const { return prefix_ + "checkpoint:" + place(partition); }
+std::string SystemKeys::checkpoint(const TopicPartition& partition) const { return checkpoint_at(place(partition)); }
 std::string SystemKeys::ids(const TopicPartition& partition) const { return prefix_ + "ids:" + place(partition); }
+
+std::string generations_key(std::string_view projection) { return fmt::format("foldline:{{{}}}:generations", projection); }
+std::string switch_key(std::string_view projection) { return fmt::format("foldline:{{{}}}:switch", projection); }
+std::string pending_key(std::string_view projection) { return switch_key(projection) + ":pending"; }
 
 Result<StoredState> read_checkpoint(const redisReply* reply, const std::string& key) {
   const auto damaged = [&](std::string_view what) {

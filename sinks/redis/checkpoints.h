@@ -6,7 +6,12 @@
 //   foldline:{PROJECTION:gN:bM}:partitions                   set of PARTITION:TOPIC: which checkpoints there are
 //
 //   foldline:{PROJECTION:gN:bM}:first_topics                 string: the topics and partitions when the generation began (G6)
-//   foldline:views                                            hash: which projection keeps which keys
+//   foldline:{PROJECTION:gN:bM}:row:NAME                     a row of a generation that is not live; readers know it as NAME
+//   foldline:{PROJECTION:gN:bM}:views                        hash: which keys a generation in the making will keep
+//   foldline:views                                            hash: which projection keeps which keys (definition.h)
+//   foldline:{PROJECTION}:generations                         hash: number → state (generations.h)
+//   foldline:{PROJECTION}:switch                              hash, while a generation goes live: how far it is (go_live.h)
+//   foldline:{PROJECTION}:switch:pending                      set: names that are in doubt meanwhile
 //
 // N is the generation, M the bucket: the atomic domain (G4, G23). A Redis that stands alone has bucket 0 only; the braces are Redis
 // Cluster's hash tag, so that a bucket's keys will stand in one slot.
@@ -28,10 +33,15 @@ class SystemKeys {
  public:
   explicit SystemKeys(const ProjectionId& id, std::uint32_t bucket = 0);
   [[nodiscard]] std::string checkpoint(const TopicPartition& partition) const;
+  [[nodiscard]] std::string checkpoint_at(const std::string& place) const { return prefix_ + "checkpoint:" + place; }
   [[nodiscard]] std::string ids(const TopicPartition& partition) const;
   [[nodiscard]] std::string partitions() const { return prefix_ + "partitions"; }
   [[nodiscard]] std::string first_topics() const { return prefix_ + "first_topics"; }
   [[nodiscard]] std::string scratch() const { return prefix_ + "scratch"; }
+  [[nodiscard]] std::string views() const { return prefix_ + "views"; }
+  [[nodiscard]] std::string rows() const { return prefix_ + "row:"; }
+  // What all of these begin with.
+  [[nodiscard]] const std::string& prefix() const { return prefix_; }
   // In the set of partitions: "3:orders.events". The partition first, for a topic's name may hold anything.
   static std::string place(const TopicPartition& partition);
   static std::optional<TopicPartition> parse_place(std::string_view text);
@@ -39,6 +49,11 @@ class SystemKeys {
  private:
   std::string prefix_;
 };
+
+// Of a projection, whatever its generation.
+std::string generations_key(std::string_view projection);
+std::string switch_key(std::string_view projection);
+std::string pending_key(std::string_view projection);
 
 // In this order HMGET and the open script answer a checkpoint's fields.
 extern const std::vector<std::string_view> kCheckpointFields;

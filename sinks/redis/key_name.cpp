@@ -12,9 +12,18 @@ namespace foldline::redis {
 
 namespace {
 
-bool has_fixed_length(const Type& type) {
-  return type.kind == TypeKind::boolean || type.kind == TypeKind::uuid || type.kind == TypeKind::date || type.kind == TypeKind::timestamptz;
+// As value_text.h writes it; 0: of no fixed length.
+std::size_t fixed_length(const Type& type) {
+  switch (type.kind) {
+    case TypeKind::boolean: return 1;
+    case TypeKind::uuid: return 36;
+    case TypeKind::date: return 10;
+    case TypeKind::timestamptz: return 27;
+    default: return 0;
+  }
 }
+
+bool has_fixed_length(const Type& type) { return fixed_length(type) != 0; }
 
 bool is_whole(const Type& type) { return type.kind == TypeKind::int32 || type.kind == TypeKind::bigint; }
 
@@ -37,7 +46,7 @@ Result<KeyName> KeyName::parse(std::string_view text, const std::vector<KeyPart>
   out.text_ = text;
   out.parts_ = key.size();
   for (config::KeyTemplate::Piece& piece : parsed->pieces) {
-    out.pieces_.push_back({std::move(piece.literal), piece.part, key[piece.part].type, '\0', false});
+    out.pieces_.push_back({std::move(piece.literal), piece.part, key[piece.part].name, key[piece.part].type, '\0', false});
   }
   for (std::size_t i = 0; i + 1 < out.pieces_.size(); ++i) {
     Piece& piece = out.pieces_[i];
@@ -68,6 +77,11 @@ void KeyName::append_part(std::string& out, const Piece& piece, const Value& val
 }
 
 void KeyName::append(std::string& out, const Value* key) const {
+  out += prefix_;
+  append_name(out, key);
+}
+
+void KeyName::append_name(std::string& out, const Value* key) const {
   for (const Piece& piece : pieces_) {
     out += piece.literal;
     append_part(out, piece, key[piece.part]);
@@ -93,15 +107,6 @@ std::optional<std::string> unescaped(std::string_view text) {
     i += 2;
   }
   return out;
-}
-
-std::size_t fixed_length(const Type& type) {
-  switch (type.kind) {
-    case TypeKind::boolean: return 1;
-    case TypeKind::uuid: return 36;
-    case TypeKind::date: return 10;
-    default: return 27;  // 2026-04-03T09:15:00.000000Z
-  }
 }
 
 void append_glob(std::string& out, std::string_view text) {
@@ -143,9 +148,14 @@ std::optional<std::vector<Value>> KeyName::parts_of(std::string_view name, Arena
     rest.remove_prefix(size);
   }
   std::string written;
-  append(written, out.data());
+  append_name(written, out.data());
   if (!rest.empty() || written != name) return std::nullopt;  // "007" is no whole number of ours
   return out;
+}
+
+bool KeyName::matches(std::string_view name) const {
+  Arena arena;
+  return parts_of(name, arena).has_value();
 }
 
 std::string KeyName::glob(std::span<const Value> first) const {
@@ -161,6 +171,12 @@ std::string KeyName::glob(std::span<const Value> first) const {
     append_glob(out, text);
   }
   append_glob(out, tail_);
+  return out;
+}
+
+std::vector<KeyPart> KeyName::parts() const {
+  std::vector<KeyPart> out;
+  for (const Piece& piece : pieces_) out.push_back({piece.part_name, piece.type, ""});
   return out;
 }
 

@@ -39,25 +39,37 @@ class KeyName {
 
   // As it was written: "orders:{day}:count".
   [[nodiscard]] const std::string& text() const { return text_; }
-  // With `*` for each part: "orders:*:count".
+  // With `*` for each part: "orders:*:count". Without the prefix.
   [[nodiscard]] const std::string& pattern() const { return pattern_; }
+
+  // From here on append() puts this in front: where the rows of a generation stand that is not live.
+  void set_prefix(std::string prefix) { prefix_ = std::move(prefix); }
+  // Whether append() could have made this name, without the prefix: each part's text must be one of its type.
+  [[nodiscard]] bool matches(std::string_view name) const;
+  // What every name begins with, before the first part: "orders:".
+  [[nodiscard]] const std::string& start() const { return pieces_.empty() ? tail_ : pieces_.front().literal; }
+  // The parts in the name's own order: what parse() takes again.
+  [[nodiscard]] std::vector<KeyPart> parts() const;
 
  private:
   struct Piece {
     std::string literal;   // before the part
     std::size_t part = 0;  // index in the key
+    std::string part_name;
     Type type;
     char ends_with = '\0';
     bool escaped = false;
   };
   // Of a part that is not the last, at the start of `rest`; npos: it does not end.
   static std::size_t length_of(const Piece& piece, std::string_view rest);
+  void append_name(std::string& out, const Value* key) const;
   static void append_part(std::string& out, const Piece& piece, const Value& value);
   std::vector<Piece> pieces_;
   std::size_t parts_ = 0;  // of the key, those outside the name too
   std::string text_;
   std::string tail_;
   std::string pattern_;
+  std::string prefix_;
 };
 
 }  // namespace foldline::redis

@@ -141,7 +141,7 @@ Result<void> check_collection(const ViewLayout& layout) {
 
 }  // namespace
 
-Result<ViewLayout> make_layout(const ViewSchema& view, const ProjectionId& id) {
+Result<ViewLayout> make_layout(const ViewSchema& view, const ProjectionId& id, std::string prefix) {
   ViewLayout out;
   out.schema = view;
   const auto kind = kind_of(view);
@@ -160,6 +160,7 @@ Result<ViewLayout> make_layout(const ViewSchema& view, const ProjectionId& id) {
   auto name = KeyName::parse(text, view.key, out.member);
   if (!name) return refused(view, name.error().message, name.error().hint);
   out.name = std::move(*name);
+  out.name.set_prefix(std::move(prefix));
   for (const Field& field : view.fields) {
     auto layout = field_layout(view, field);
     if (!layout) return fail(layout.error());

@@ -73,8 +73,8 @@ struct ViewLayout {
   std::vector<std::string> guard_names;
 };
 
-// Errors (code config) name the view and what to change.
-Result<ViewLayout> make_layout(const ViewSchema& view, const ProjectionId& id);
+// Errors (code config) name the view and what to change. `prefix`: what stands before every key's name.
+Result<ViewLayout> make_layout(const ViewSchema& view, const ProjectionId& id, std::string prefix = {});
 
 // When a row goes: `from` (µs; a date counts from its first moment in UTC) + after, in milliseconds, as PEXPIREAT takes it.
 std::int64_t expire_at_ms(const ViewLayout& layout, const Value& from);

@@ -24,11 +24,12 @@ Result<std::vector<OpenedPartition>> RedisSink::take_ownership(const OpenRequest
   std::vector<OpenedPartition> out;
   if (partitions == 0) return out;
   Request open;
-  open.begin(3 + 2 * partitions + 1 + 2 + partitions).add("EVAL").add(kOpenScript).add(static_cast<std::int64_t>(2 * partitions + 1));
+  open.begin(3 + 2 * partitions + 2 + 4 + partitions).add("EVAL").add(kOpenScript).add(static_cast<std::int64_t>(2 * partitions + 2));
   for (const TopicPartition& partition : request.partitions) open.add(store_->keys.checkpoint(partition));
   for (const TopicPartition& partition : request.partitions) open.add(store_->keys.ids(partition));
-  open.add(store_->keys.partitions());
+  open.add(store_->keys.partitions()).add(generations_key(store_->id.projection));
   open.add(static_cast<std::int64_t>(partitions)).add(request.owner.to_string());
+  open.add(store_->id.generation).add(store_->building ? "building" : "live");
   for (const TopicPartition& partition : request.partitions) open.add(SystemKeys::place(partition));
   const auto replies = ask(open);  // twice is the same as once: it is the same owner
   if (!replies) return fail(replies.error());
@@ -41,6 +42,12 @@ Result<std::vector<OpenedPartition>> RedisSink::take_ownership(const OpenRequest
   if (reply.text(0) == kSystem) {
     return fail(ErrorCode::store_unavailable, fmt::format("Foldline's own key {}: {}", shown(reply.text(1)), shown(reply.text(2))),
                 "another program has written there: restore it, or rebuild the projection", true);
+  }
+  if (reply.text(0) == "superseded") {
+    return fail(ErrorCode::superseded,
+                fmt::format("generation {} of {} is {}, not {}", store_->id.generation, store_->id.projection, shown(reply.text(1)),
+                            store_->building ? "building" : "live"),
+                "restart the worker: it goes on with the live generation");
   }
   const redisReply* found = reply.at(1);
   if (found == nullptr || found->type != REDIS_REPLY_ARRAY || found->elements != partitions) {

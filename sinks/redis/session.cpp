@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "sinks/redis/errors.h"
@@ -105,6 +106,29 @@ Result<Session> Session::open(const Address& address, const Timeouts& timeouts) 
   if (info.is_error()) return login_refused(address, info.text());
   if (auto ok = check_server(info.text(), address.to_string()); !ok) return fail(ok.error());
   return Session{std::move(*connection)};
+}
+
+Result<void> check_rebuild_commands(Connection& connection, const std::string& scratch_key) {
+  const std::string moved = scratch_key + ":moved";
+  Request request;
+  request.command({"SET", scratch_key, "1"});
+  request.command({"RENAME", scratch_key, moved});
+  request.command({"SRANDMEMBER", scratch_key, "1"});
+  request.command({"SCAN", "0", "MATCH", scratch_key, "COUNT", "1"});
+  request.command({"HINCRBY", scratch_key, "n", "1"});
+  request.command({"UNLINK", scratch_key, moved});
+  constexpr std::array kNames = {"SET", "RENAME", "SRANDMEMBER", "SCAN", "HINCRBY", "UNLINK"};
+  const auto replies = connection.round_trip(request);
+  if (!replies) return fail(replies.error());
+  for (std::size_t i = 0; i < replies->size(); ++i) {
+    const Reply& reply = (*replies)[i];
+    if (!reply.is_error()) continue;
+    const std::string_view name = kNames[i];
+    if (code_of(reply.text()) != "NOPERM") return fail(refusal(fmt::format("trying {}, which a rebuild needs", name), reply.text()));
+    return fail(ErrorCode::config, fmt::format("the user lacks a permission that a rebuild needs: {}", name),
+                "ACL SETUSER NAME +rename +scan +unlink +srandmember +hincrby; docs/redis.md lists all that a worker needs");
+  }
+  return {};
 }
 
 Result<void> check_commands(Connection& connection, const std::string& scratch_key) {

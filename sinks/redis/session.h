@@ -30,4 +30,7 @@ std::string_view info_value(std::string_view info, std::string_view name);
 // would leave half of it behind (G21). The key is gone afterwards.
 Result<void> check_commands(Connection& connection, const std::string& scratch_key);
 
+// Those of a rebuild, before it begins: one that is refused only when the new generation is filled would be late.
+Result<void> check_rebuild_commands(Connection& connection, const std::string& scratch_key);
+
 }  // namespace foldline::redis

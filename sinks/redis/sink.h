@@ -28,6 +28,9 @@ inline constexpr int kCommitAttempts = 3;
 // How often rows that somebody else changed between reading and writing are read again before the engine waits and tries later.
 inline constexpr int kReadAttempts = 5;
 
+// Names in one step of going live; each costs its script up to four commands, so this is 2 to 4 ms (G21).
+inline constexpr std::size_t kSwitchBatchKeys = 250;
+
 // What all sinks of a store share; immutable.
 struct StoreShared {
   ProjectionId id;
@@ -35,6 +38,8 @@ struct StoreShared {
   std::vector<ViewLayout> layouts;  // by view
   Address address;
   Timeouts timeouts;
+  bool building = false;  // the generation is in the making: its rows stand under keys.rows()
+  std::size_t switch_batch_keys = kSwitchBatchKeys;
 };
 
 class RedisSink final : public Sink {

@@ -7,67 +7,22 @@
 #include <set>
 
 #include "sinks/redis/errors.h"
+#include "sinks/redis/generations.h"
+#include "sinks/redis/go_live.h"
 
 namespace foldline::redis {
-
-namespace {
-
-// Which projection keeps which keys, and as what: pattern → definition.
-constexpr std::string_view kViewsKey = "foldline:views";
-
-// "today\nhash\norders:bigint\n...": projection, kind, then fields.
-std::string definition_of(const ProjectionId& id, const ViewLayout& layout) {
-  std::string out = fmt::format("{}\n{}", id.projection, layout.schema.kind);
-  for (const FieldLayout& field : layout.fields) out += fmt::format("\n{}:{}", field.name, field.type.name());
-  return out;
-}
-
-std::vector<std::string> lines_of(std::string_view text) {
-  std::vector<std::string> out;
-  for (std::size_t at = 0; at <= text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    out.emplace_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return out;
-}
-
-// What stands there under another type can't be read any more: 1250 of a numeric(8,2) is 12.50, of a numeric(8,3) 1.250.
-Result<void> check_definition(const ViewLayout& layout, const std::string& stored, const std::string& wanted) {
-  const auto was = lines_of(stored);
-  const auto now = lines_of(wanted);
-  const std::string& pattern = layout.name.pattern();
-  if (was.size() < 2 || was[0] != now[0]) {
-    return fail(ErrorCode::config,
-                fmt::format("view {}: the keys {} are kept by the projection {}", layout.schema.name, pattern, shown(was[0])),
-                fmt::format("give the view another `name`; if that projection is gone: HDEL {} '{}'", kViewsKey, pattern));
-  }
-  const std::string hint =
-      fmt::format("give the view another `name`, or delete its keys and HDEL {} '{}', then rebuild", kViewsKey, pattern);
-  if (was[1] != now[1]) {
-    return fail(ErrorCode::config,
-                fmt::format("view {}: the keys {} hold a {}, not a {}", layout.schema.name, pattern, shown(was[1]), now[1]), hint);
-  }
-  for (std::size_t i = 2; i < was.size(); ++i) {
-    const std::string field = was[i].substr(0, was[i].find(':') + 1);
-    const auto same = std::find_if(now.begin() + 2, now.end(), [&](const std::string& line) { return line.starts_with(field); });
-    if (same == now.end() || *same == was[i]) continue;
-    return fail(ErrorCode::config, fmt::format("view {}: a field was {} and is now {}", layout.schema.name, shown(was[i]), *same), hint);
-  }
-  return {};
-}
-
-}  // namespace
 
 Result<std::unique_ptr<RedisStore>> RedisStore::make(const StoreOptions& options, const ProjectionId& id,
                                                      const std::vector<ViewSchema>& views) {
   auto address = parse_address(options.url);
   if (!address) return fail(address.error());
-  const ProjectionId live{id.projection, std::max<std::int64_t>(1, id.generation)};  // 0: the live one, and there is one only
-  auto shared = std::make_shared<StoreShared>(StoreShared{live, SystemKeys(live), {}, std::move(*address), options.timeouts});
+  if (options.building && id.generation <= 1) return fail(ErrorCode::internal, "the generation to build has no number of its own");
+  auto shared = std::make_shared<StoreShared>(StoreShared{id, SystemKeys(id), {}, std::move(*address), options.timeouts});
+  shared->building = options.building;
+  shared->switch_batch_keys = options.switch_batch_keys;
   std::set<std::string> patterns;
   for (const ViewSchema& view : views) {
-    auto layout = make_layout(view, id);
+    auto layout = make_layout(view, id, options.building ? shared->keys.rows() : std::string());
     if (!layout) return fail(layout.error());
     if (!patterns.insert(layout->name.pattern()).second) {
       return fail(ErrorCode::config, fmt::format("view {}: another view keeps the keys {} too", view.name, layout->name.pattern()),
@@ -89,32 +44,69 @@ SinkTraits RedisStore::traits() const {
 Result<void> RedisStore::prepare() {
   auto session = Session::open(shared_->address, shared_->timeouts);
   if (!session) return fail(session.error());
-  if (auto ok = check_commands(session->connection, shared_->keys.scratch()); !ok) return ok;
+  // Which generation is live stands in Redis; sinks share what is fixed from here on.
+  auto shared = std::make_shared<StoreShared>(*shared_);
+  const auto state = bind_generation(session->connection, *shared);
+  if (!state) return fail(state.error());
+  shared->keys = SystemKeys(shared->id);
+  if (auto ok = check_commands(session->connection, shared->keys.scratch()); !ok) return ok;
+  if (shared->building) {
+    if (auto ok = check_rebuild_commands(session->connection, shared->keys.scratch()); !ok) return ok;
+  }
+  shared_ = std::move(shared);
+  if (*state == GenerationState::switching) return {};  // nothing is folded into it any more
   return register_views(session->connection);
 }
 
 // HSETNX: of two projections that start at once with the same keys one comes first, and the other reads it.
 Result<void> RedisStore::register_views(Connection& connection) const {
+  const bool building = shared_->building;
+  if (building) {
+    if (auto ok = check_names_tell(connection, *shared_); !ok) return ok;
+  }
+  const std::string hash = building ? shared_->keys.views() : std::string(kViewsKey);
+  const std::string hint = building ? "that is how it was begun: drop it with foldline rebuild FILE --abandon, and begin anew"
+                                    : "build the views anew: foldline rebuild FILE; or give the view another `name`";
   for (const ViewLayout& layout : shared_->layouts) {
     const std::string definition = definition_of(shared_->id, layout);
+    const std::string doing = fmt::format("registering the view {}", layout.schema.name);
     Request request;
-    request.command({"HSETNX", kViewsKey, layout.name.pattern(), definition});
-    request.command({"HGET", kViewsKey, layout.name.pattern()});
-    const auto replies = connection.round_trip(request);
-    if (!replies) return fail(replies.error());
-    for (const Reply& reply : *replies) {
-      if (reply.is_error()) return fail(refusal(fmt::format("registering the view {}", layout.schema.name), reply.text()));
-    }
-    const std::string stored((*replies)[1].text());
-    if (stored == definition) continue;
-    if (auto ok = check_definition(layout, stored, definition); !ok) return ok;
+    request.command({"HSETNX", hash, layout.name.pattern(), definition});
+    if (const auto reply = ask_one(connection, request, doing); !reply) return fail(reply.error());
     request.clear();
-    request.command({"HSET", kViewsKey, layout.name.pattern(), definition});
-    const auto written = connection.round_trip(request);
-    if (!written) return fail(written.error());
-    if (written->front().is_error()) return fail(refusal("registering a view", written->front().text()));
+    request.command({"HGET", hash, layout.name.pattern()});
+    const auto reply = ask_one(connection, request, doing);
+    if (!reply) return fail(reply.error());
+    const std::string stored(reply->text());
+    if (stored == definition) continue;
+    if (auto ok = check_definition(layout, stored, definition, hint); !ok) return ok;
+    request.clear();
+    request.command({"HSET", hash, layout.name.pattern(), definition});
+    if (const auto written = ask_one(connection, request, doing); !written) return fail(written.error());
   }
   return {};
+}
+
+Result<std::vector<Generation>> RedisStore::generations() {
+  auto session = Session::open(shared_->address, shared_->timeouts);
+  if (!session) return fail(session.error());
+  const auto states = read_generations(session->connection, shared_->id.projection);
+  if (!states) return fail(states.error());
+  std::vector<Generation> out;
+  for (const auto& [number, state] : *states) out.push_back({number, state});
+  return out;
+}
+
+Result<bool> RedisStore::go_live(const GoLiveStep& step) {
+  auto session = Session::open(shared_->address, shared_->timeouts);
+  if (!session) return fail(session.error());
+  return GoLive(session->connection, *shared_, step).run();
+}
+
+Result<void> RedisStore::drop_generation(std::int64_t number) {
+  auto session = Session::open(shared_->address, shared_->timeouts);
+  if (!session) return fail(session.error());
+  return redis::drop_generation(session->connection, *shared_, number);
 }
 
 Result<std::unique_ptr<Sink>> RedisStore::new_sink() { return std::make_unique<RedisSink>(shared_); }
@@ -122,8 +114,14 @@ Result<std::unique_ptr<Sink>> RedisStore::new_sink() { return std::make_unique<R
 Result<std::vector<StoredCheckpoint>> RedisStore::checkpoints() {
   auto session = Session::open(shared_->address, shared_->timeouts);
   if (!session) return fail(session.error());
+  SystemKeys keys = shared_->keys;
+  if (shared_->id.generation == 0) {  // not prepared: only looked at
+    const auto states = read_generations(session->connection, shared_->id.projection);
+    if (!states) return fail(states.error());
+    keys = SystemKeys({shared_->id.projection, live_number(*states)});
+  }
   Request request;
-  request.command({"SMEMBERS", shared_->keys.partitions()});
+  request.command({"SMEMBERS", keys.partitions()});
   const auto places = session->connection.round_trip(request);
   if (!places) return fail(places.error());
   if (places->front().is_error()) return fail(refusal("reading the checkpoints", places->front().text()));
@@ -132,11 +130,11 @@ Result<std::vector<StoredCheckpoint>> RedisStore::checkpoints() {
     const auto partition = SystemKeys::parse_place(places->front().text(i));
     if (!partition) continue;
     request.clear();
-    request.begin(2 + kCheckpointFields.size()).add("HMGET").add(shared_->keys.checkpoint(*partition));
+    request.begin(2 + kCheckpointFields.size()).add("HMGET").add(keys.checkpoint(*partition));
     for (const std::string_view field : kCheckpointFields) request.add(field);
     const auto replies = session->connection.round_trip(request);
     if (!replies) return fail(replies.error());
-    const auto stored = read_checkpoint(replies->front(), shared_->keys.checkpoint(*partition));
+    const auto stored = read_checkpoint(replies->front(), keys.checkpoint(*partition));
     if (!stored) return fail(stored.error());
     if (stored->has_offset) sorted[*partition] = {*partition, stored->checkpoint};
   }

@@ -18,6 +18,8 @@ namespace foldline::redis {
 struct StoreOptions {
   Secret url;
   Timeouts timeouts;
+  bool building = false;  // the generation is in the making: it stands apart until go_live()
+  std::size_t switch_batch_keys = kSwitchBatchKeys;
 };
 
 class RedisStore final : public Store {
@@ -27,8 +29,8 @@ class RedisStore final : public Store {
                                                   const std::vector<ViewSchema>& views);
 
   [[nodiscard]] SinkTraits traits() const override;
-  // Checks the server and the user's permissions, and that no other projection keeps the same keys. Crash: what is registered is
-  // registered again.
+  // Checks the server, the generation and the user's permissions, and that no other projection keeps the same keys. Crash: what is
+  // registered is registered again.
   Result<void> prepare() override;
   Result<std::unique_ptr<Sink>> new_sink() override;
   Result<std::vector<StoredCheckpoint>> checkpoints() override;
@@ -36,6 +38,11 @@ class RedisStore final : public Store {
   // query.cpp
   Result<std::unique_ptr<RowReader>> read_rows(const RowQuery& query) override;
   [[nodiscard]] std::string name_of_view(std::uint32_t view) const override { return shared_->layouts[view].name.text(); }
+  [[nodiscard]] std::int64_t generation() const override { return shared_->id.generation; }
+  Result<std::vector<Generation>> generations() override;
+  // In steps (go_live.h): while it lasts, readers see rows of both generations.
+  Result<bool> go_live(const GoLiveStep& step) override;
+  Result<void> drop_generation(std::int64_t number) override;
   // A login as a worker's, to a master.
   Result<void> ping() override;
 

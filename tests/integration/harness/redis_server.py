@@ -11,6 +11,7 @@ import redis
 from .servers import Stack
 
 TIMEOUT_S = 10.0
+DROP_BATCH = 1000
 
 
 class OutageRedis:
@@ -64,16 +65,26 @@ class Cache:
 
     def drop(self) -> None:
         with self.client() as client:
-            patterns = (f"{self.name}:*", f"foldline:{{{self.name}:*")
+            patterns = (f"{self.name}:*", f"foldline:{{{self.name}:*", f"foldline:{{{self.name}}}:*")
             for pattern in patterns:
-                for key in list(client.scan_iter(match=pattern, count=1000)):
-                    client.delete(key)
+                keys = list(client.scan_iter(match=pattern, count=1000))
+                for first in range(0, len(keys), DROP_BATCH):  # each call is an fsync
+                    client.unlink(*keys[first : first + DROP_BATCH])
             for key in client.hkeys("foldline:views"):
                 if key.startswith(self.name + ":"):
                     client.hdel("foldline:views", key)
 
-    def checkpoints(self) -> Dict[Tuple[str, int], int]:
-        prefix = f"foldline:{{{self.name}:g1:b0}}:"
+    def generations(self) -> Dict[int, str]:
+        """All but those that were dropped."""
+        with self.client() as client:
+            states = client.hgetall(f"foldline:{{{self.name}}}:generations")
+        return {int(number): state for number, state in states.items() if state != "dropped"}
+
+    def checkpoints(self, generation: int = 0) -> Dict[Tuple[str, int], int]:
+        """Of the live generation unless another is named."""
+        if generation == 0:
+            generation = next((number for number, state in self.generations().items() if state == "live"), 1)
+        prefix = f"foldline:{{{self.name}:g{generation}:b0}}:"
         out = {}
         with self.client() as client:
             for place in client.smembers(prefix + "partitions"):

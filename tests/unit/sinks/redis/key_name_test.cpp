@@ -114,5 +114,76 @@ TEST(KeyName, PatternsHoldWhatIsGivenAndNothingInItMeansMore) {
   EXPECT_EQ(name->glob({&first, 1}), "a\\*:\\[b\\]\\?%3A\\\\:*!");
 }
 
+// --- which names are whose
+
+bool matches(const std::string& text, const std::vector<KeyPart>& parts, const std::string& name) {
+  const auto parsed = KeyName::parse(text, parts, -1);
+  EXPECT_TRUE(parsed) << parsed.error().message;
+  return parsed && parsed->matches(name);
+}
+
+TEST(KeyName, AKeyIsTheViewsOnlyIfEachPartIsOfItsType) {
+  const std::vector<KeyPart> day = {part("day", TypeKind::date)};
+  EXPECT_TRUE(matches("orders:{day}:count", day, "orders:2026-04-03:count"));
+  for (const char* other : {"orders:2026-04-3:count", "orders:2026-13-03:count", "orders:no-day:count", "orders:2026-04-03:counts",
+                            "orders:2026-04-03", "orders::count", "xorders:2026-04-03:count", ""}) {
+    EXPECT_FALSE(matches("orders:{day}:count", day, other)) << other;
+  }
+  const std::vector<KeyPart> number = {part("n", TypeKind::bigint)};
+  EXPECT_TRUE(matches("n:{n}", number, "n:-5"));
+  for (const char* other : {"n:", "n:05", "n:+5", "n:5 ", "n:9223372036854775808", "n:-"})
+    EXPECT_FALSE(matches("n:{n}", number, other)) << other;
+  EXPECT_TRUE(matches("n:{n}-{x}", {part("n", TypeKind::bigint), part("x", TypeKind::text)}, "n:-5-x"));
+  EXPECT_TRUE(matches("b{b}c", {part("b", TypeKind::boolean)}, "b1c"));
+  EXPECT_FALSE(matches("b{b}c", {part("b", TypeKind::boolean)}, "b2c"));
+}
+
+TEST(KeyName, AnEscapedPartHoldsNothingThatWouldHaveBeenEscaped) {
+  const std::vector<KeyPart> two = {part("x", TypeKind::text), part("y", TypeKind::text)};
+  EXPECT_TRUE(matches("a:{x}:{y}", two, "a:p%3Aq%25:r:%s"));
+  EXPECT_TRUE(matches("a:{x}:{y}", two, "a::"));
+  EXPECT_FALSE(matches("a:{x}:{y}", two, "a:p"));
+  EXPECT_FALSE(matches("a:{x}:{y}", two, "a:p%3:r")) << "a %, and nothing that it says";
+  EXPECT_FALSE(matches("a:{x}:{y}", two, "a:p%2F:r"));
+}
+
+TEST(KeyName, EveryNameThatItMakesIsItsOwn) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE(fmt::format("seed {}", seed));
+  std::mt19937 random(seed);
+  const std::vector<KeyPart> parts = {part("x", TypeKind::text), part("n", TypeKind::bigint), part("d", TypeKind::date),
+                                      part("t", TypeKind::timestamptz), part("y", TypeKind::text)};
+  const auto name = KeyName::parse("k:{x}:{n}-{d}{t}:{y}!", parts, -1);
+  ASSERT_TRUE(name);
+  const auto some_text = [&] {
+    std::string out;
+    for (std::size_t i = random() % 6; i > 0; --i) out += ":%-!a\n"[random() % 6];
+    return out;
+  };
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string x = some_text();
+    const std::string y = some_text();
+    const auto number = static_cast<std::int64_t>((static_cast<std::uint64_t>(random()) << 32U) | random());
+    const std::int64_t us = static_cast<std::int64_t>(random()) * 1'000'003;
+    const std::vector<Value> key = {Value::text(x), Value::integer(number), Value::date(static_cast<std::int64_t>(random() % 30'000)),
+                                    Value::timestamp(us), Value::text(y)};
+    std::string out;
+    name->append(out, key.data());
+    ASSERT_TRUE(name->matches(out)) << out;
+  }
+}
+
+TEST(KeyName, APrefixIsWrittenAndIsNoPartOfTheName) {
+  auto name = KeyName::parse("n:{n}", {part("n", TypeKind::bigint)}, -1);
+  ASSERT_TRUE(name);
+  name->set_prefix("far:");
+  const Value key = Value::integer(7);
+  std::string out;
+  name->append(out, &key);
+  EXPECT_EQ(out, "far:n:7");
+  EXPECT_TRUE(name->matches("n:7"));
+  EXPECT_EQ(name->pattern() + " " + name->start() + " " + name->text(), "n:* n: n:{n}");
+}
+
 }  // namespace
 }  // namespace foldline::redis
