@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "common/fault_point.h"
 #include "engine/lane_impl.h"
 
 namespace foldline {
@@ -41,6 +42,7 @@ bool Lane::Impl::start_commit(Instant now) {
 }
 
 void Lane::Impl::seal(Instant now) {
+  FOLDLINE_FAULT_POINT("engine.folded");
   sealed.emplace();
   if (!unstarted.empty()) {
     // A partition's first commit carries no rows: a store of several parts that is reached only in part must not forget where the
@@ -97,6 +99,7 @@ void Lane::Impl::submit_commit() {
 // On the executor.
 void CommitJob::run(Sink& sink, LetterSink& letters) {
   commit->prepare();
+  FOLDLINE_FAULT_POINT("engine.prepared");
   commit->letters_error.reset();
   if (!commit->letters_written && !commit->letters.empty()) {  // G28: before the batch that skips their events
     if (auto r = letters.publish(commit->letters); !r) {
@@ -105,6 +108,7 @@ void CommitJob::run(Sink& sink, LetterSink& letters) {
     }
   }
   commit->letters_written = true;
+  FOLDLINE_FAULT_POINT("engine.letters_written");
   if (recheck) {
     auto now = recheck->run(sink);
     if (!now) {
@@ -120,6 +124,7 @@ void CommitJob::run(Sink& sink, LetterSink& letters) {
   }
   const auto started = std::chrono::steady_clock::now();  // for the statistics only
   commit->result = sink.commit({.owner = commit->owner, .batch_id = commit->batch_id, .partitions = commit->parts, .views = commit->rows});
+  FOLDLINE_FAULT_POINT("engine.commit_answered");
   const auto spent = std::chrono::steady_clock::now() - started;
   commit->commit_us = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(spent).count());
 }
@@ -166,8 +171,10 @@ void Lane::Impl::on_committed(Instant now) {
     auto& watermarks = partition.domain_next_offsets;
     if (std::ranges::all_of(watermarks, [&](std::int64_t w) { return w <= next_offset; })) watermarks.clear();
     if (!rows_ahead.empty()) rows_ahead.passed(*commit->parts[i].topic_partition, next_offset);
+    FOLDLINE_FAULT_POINT("engine.checkpoint_moved");
     if (options.commit_group_offsets) deps.log.commit_group_offset(slot, next_offset);
   }
+  FOLDLINE_FAULT_POINT("engine.group_offsets_queued");
   count_committed(*commit);
   sealed->begin = commit->end;
   sealed->ends.pop_back();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/fault_point.h"
 #include "engine/id_chunk.h"
 #include "engine/lane_impl.h"
 
@@ -51,6 +52,7 @@ void OpenJob::run(Sink& sink, LogReader& log) {
     error_is_the_stores = true;
     return;
   }
+  FOLDLINE_FAULT_POINT("engine.opened");
   opened.resize(slots.size());
   log.ask_all_bounds();  // after the checkpoints were read: an end from before could lie below a checkpoint that another worker still moved
   for (std::size_t i = 0; i < slots.size(); ++i) {

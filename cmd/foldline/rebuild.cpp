@@ -195,7 +195,12 @@ Result<std::int64_t> choose_number(const std::vector<Generation>& generations, b
     return fail(ErrorCode::config, fmt::format("generation {} is in the making already", generation.number),
                 "go on with it: --resume; or drop it: --abandon");
   }
-  if (resume) return fail(ErrorCode::config, "there is no generation in the making to go on with", "start one without --resume");
+  if (resume) {
+    // A worker may have finished what this one is to go on with.
+    const auto live = std::ranges::find(generations, GenerationState::live, &Generation::state);
+    const std::string now = live == generations.end() ? "" : fmt::format(": generation {} is live", live->number);
+    return fail(ErrorCode::config, "there is no generation in the making to go on with" + now, "start one without --resume");
+  }
   return greatest + 1;
 }
 

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "common/fault_point.h"
+
 namespace foldline::elasticsearch {
 
 namespace {
@@ -119,6 +121,7 @@ Result<void> Partitions::take_some(const Uuid& owner, const Histories* now, std:
   }
   constexpr std::string_view kDoing = "taking over partitions";
   auto items = cluster_.bulk(kCheckpointBulk, body, kDoing);
+  FOLDLINE_FAULT_POINT("search.ownership_taken");
   if (!items) return fail(items.error().error);
   bool overloaded = false;
   for (std::size_t k = 0; k < wanted.size(); ++k) {
@@ -205,6 +208,7 @@ std::optional<CommitResult> Partitions::move(const CommitBatch& batch) {
       parts.push_back(&part);
     }
     if (parts.empty()) return std::nullopt;
+    FOLDLINE_FAULT_POINT("search.before_checkpoints");
     auto items = cluster_.bulk(kCheckpointBulk, body, kDoing);
     if (!items) {
       // G5: never guess. The compare of the next attempt reads what became of it.

@@ -75,7 +75,7 @@ Result<void> check_settings(Cluster& cluster, const ViewLayout& layout) {
       if (layout.shards > 0 && !shards.empty() && shards != std::to_string(layout.shards)) {
         return fail(
             config_error(layout, fmt::format("the index {} has {} shards, the file says {}", layout.index, shards, layout.shards),
-                         "a shard count can't be changed in place: put the old one back, or delete the index and let it be built anew"));
+                         "a shard count can't be changed in place: put the old one back, or build the views anew: foldline rebuild FILE"));
       }
     }
   }
@@ -90,8 +90,7 @@ Result<void> update_mapping(Cluster& cluster, const ViewLayout& layout) {
   if (answer->status != 400) return {};
   const Error why = error_of(*answer, doing);
   return fail(config_error(layout, why.message,
-                           "what the index holds would have to be built anew: put the old type back, or delete the index and the "
-                           "projection's checkpoints"));
+                           "what the index holds would have to be built anew: put the old type back, or do it: foldline rebuild FILE"));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "common/fault_point.h"
 #include "sinks/elasticsearch/row_writer.h"
 
 namespace foldline::elasticsearch {
@@ -65,6 +66,7 @@ Result<bool> RowWriter::put_back_some(std::span<UndoEntry*> entries) {
   }
   const std::string path = fmt::format("/{}/_bulk?require_alias=true", percent_encoded(entries[0]->layout->write_alias));
   auto items = cluster_.bulk(path, body, kDoing);
+  FOLDLINE_FAULT_POINT("search.put_back");
   if (!items) {
     if (items.error().may_be_done) {
       for (UndoEntry* entry : entries) entry->seq_no = -1;

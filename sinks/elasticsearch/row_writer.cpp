@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "common/fault_point.h"
+
 namespace foldline::elasticsearch {
 
 namespace {
@@ -240,7 +242,9 @@ void RowWriter::keep(const ViewLayout& layout, Task& task) { cache_.put(cache_ke
 std::optional<CommitResult> RowWriter::flush(const ViewLayout& layout, Tasks& again) {
   if (sent_.empty()) return std::nullopt;
   const std::string path = fmt::format("/{}/_bulk?require_alias=true", percent_encoded(layout.write_alias));
+  FOLDLINE_FAULT_POINT("search.before_bulk");
   auto items = cluster_.bulk(path, body_, writing(layout));
+  FOLDLINE_FAULT_POINT("search.bulk_answered");
   bool overloaded = false;
   std::optional<CommitResult> stopped;
   if (items) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/fault_point.h"
 #include "sinks/elasticsearch/generations.h"
 
 namespace foldline::elasticsearch {
@@ -81,13 +82,17 @@ CommitResult ElasticsearchSink::commit(const CommitBatch& batch) {
 CommitResult ElasticsearchSink::commit_steps(const CommitBatch& batch) {
   if (auto stopped = partitions_.compare(batch)) return std::move(*stopped);
   if (partitions_.all_moved(batch)) return {CommitStatus::committed, {}, {}};  // G5: by an attempt whose answer was lost
+  FOLDLINE_FAULT_POINT("search.compared");
   if (auto stopped = partitions_.write_ids(batch)) return std::move(*stopped);
+  FOLDLINE_FAULT_POINT("search.ids_written");
   if (CommitResult written = rows_.write(batch); written.status != CommitStatus::committed) {
     // Indices that are gone may be gone because the generation is: then the checkpoints are somebody else's.
     if (written.status == CommitStatus::retry) partitions_.doubt(batch);
     return written;
   }
+  FOLDLINE_FAULT_POINT("search.rows_written");
   if (auto stopped = partitions_.move(batch)) return std::move(*stopped);
+  FOLDLINE_FAULT_POINT("search.checkpoints_moved");
   return {CommitStatus::committed, {}, {}};
 }
 

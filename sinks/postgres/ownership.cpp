@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "common/fault_point.h"
 #include "sinks/postgres/column_type.h"
 #include "sinks/postgres/generations.h"
 #include "sinks/postgres/sink.h"
@@ -180,6 +181,7 @@ Answer<std::vector<OpenedPartition>> PostgresSink::take_ownership(Session& sessi
       ids.push_back({chunks->int64(i, 1), chunks->int64(i, 2), std::string(chunks->bytes(i, 3))});
     }
   }
+  FOLDLINE_FAULT_POINT("postgres.ownership_taken");
   // From this COMMIT on, no commit of another owner passes its compare.
   if (auto ok = connection.exec("COMMIT"); !ok) return tl::unexpected(ok.error());
   return in_request_order(request.partitions, sorted, std::move(out));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "common/fault_point.h"
 #include "sinks/postgres/checkpoints.h"
 #include "sinks/postgres/expire.h"
 
@@ -36,6 +37,8 @@ Attempt Transaction::run() {
     }
   }
 
+  FOLDLINE_FAULT_POINT("postgres.staging_made");
+
   // BEGIN and the COPYs. They take no lock but on our own temporary tables, so a slow or frozen worker keeps nobody waiting
   // here. A crash leaves nothing: the server rolls back.
   if (auto ok = begin_and_copy(); !ok) {
@@ -45,10 +48,13 @@ Attempt Transaction::run() {
     return roll_back(std::move(attempt));
   }
 
+  FOLDLINE_FAULT_POINT("postgres.copied");
+
   // Everything else in one flight. From the first byte on we don't know how far the server came, should the connection be lost
   // (G5): the server may carry out what it has received, up to and with the COMMIT, after we are gone. A crash of this worker
   // here leaves either nothing or the whole batch, and the next owner's compare tells which.
   if (auto ok = send_pipeline(); !ok) return ended(End::unknown, ok.error(), "sending a batch");
+  FOLDLINE_FAULT_POINT("postgres.commit_sent");
   return receive();
 }
 
@@ -61,6 +67,7 @@ Answer<void> Transaction::begin_and_copy() {
   for (const StagedView& view : staged_) {
     auto sent = connection.expect_copy();
     if (sent) sent = connection.put_copy(view.copy_data);
+    FOLDLINE_FAULT_POINT("postgres.copying");
     if (sent) sent = connection.end_copy();
     if (sent) continue;
     if (!sent.error().connection_lost()) static_cast<void>(connection.finish());  // the failure at hand is the one to report
@@ -126,16 +133,20 @@ Answer<void> Transaction::send_pipeline() {
   // G1: owner, generation and next_offset, of every partition, or nothing. From here on no other owner of these partitions gets on
   // before we end.
   if (auto ok = send_fixed(What::compare, "compare", kCompareSql, compare_params(id_, batch_)); !ok) return ok;
+  FOLDLINE_FAULT_POINT("postgres.compare_sent");
   // G17: views in file order, rows in key order, so that two lanes that write the same rows rarely deadlock.
   for (const StagedView& view : staged_) {
     if (auto ok = send_rows(view); !ok) return ok;
   }
+  FOLDLINE_FAULT_POINT("postgres.rows_sent");
   if (auto ok = send_ids(); !ok) return ok;
+  FOLDLINE_FAULT_POINT("postgres.ids_sent");
   const Params moved = move_params(id_, batch_, session_.backend_pid, session_.backend_start_us);
   if (auto ok = send_fixed(What::move, "move", kMoveSql, moved); !ok) return ok;
   if (expire_) {
     if (auto ok = send_expire(); !ok) return ok;
   }
+  FOLDLINE_FAULT_POINT("postgres.checkpoints_sent");
   commands_.push_back({What::commit});
   if (auto ok = connection.send_query("COMMIT"); !ok) return ok;
   return connection.send_sync();
@@ -152,6 +163,7 @@ Attempt Transaction::receive() {
       if (command.what == What::expire) out.more_to_expire = out.more_to_expire || answer->affected() >= kExpireBatchRows;
       // The server answers ROLLBACK when it ends a failed transaction; only this word means that the batch is durable.
       if (command.what == What::commit && answer->command() == "COMMIT") out.end = End::committed;
+      if (command.what == What::move) FOLDLINE_FAULT_POINT("postgres.checkpoints_answered");
       continue;
     }
     if (answer.error().connection_lost()) return ended(End::unknown, answer.error(), describe(command));
@@ -166,6 +178,7 @@ Attempt Transaction::receive() {
     }
   }
   const bool left = session_.connection.leave_pipeline().has_value();
+  FOLDLINE_FAULT_POINT("postgres.committed");
   if (out.end == End::committed) return out;  // also when the connection is lost just now: we have read the word
   if (!failed) out.failure.message = "COMMIT was answered with ROLLBACK";
   return left ? roll_back(std::move(out)) : out;

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "common/fault_point.h"
 #include "sinks/redis/commit_script.h"
 #include "sinks/redis/errors.h"
 #include "sinks/redis/sink.h"
@@ -95,6 +96,7 @@ std::optional<CommitResult> RedisSink::read_and_encode(const CommitBatch& batch)
     for (const std::string_view field : kCheckpointFields) request_.add(field);
   }
   const auto replies = ask(request_);
+  FOLDLINE_FAULT_POINT("redis.rows_read");
   if (!replies) return refused(CommitStatus::retry, replies.error());
   std::size_t applied = 0;
   for (std::size_t i = 0; i < batch.partitions.size(); ++i) {
@@ -140,9 +142,11 @@ std::optional<CommitResult> RedisSink::run_script(const CommitBatch& batch) {
     if (!sha1) return refused(CommitStatus::retry, sha1.error());
     auto connected = connection();
     if (!connected) return refused(CommitStatus::retry, connected.error());
+    FOLDLINE_FAULT_POINT("redis.before_script");
     request_.clear();
     input_.write(request_, *sha1);
     const auto replies = (*connected)->round_trip(request_);
+    FOLDLINE_FAULT_POINT("redis.script_answered");
     if (!replies) {  // carried out or not: the same again tells (G5)
       error = replies.error();
       continue;

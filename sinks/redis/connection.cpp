@@ -16,6 +16,8 @@
 #include <cstring>
 #include <utility>
 
+#include "common/fault_point.h"
+
 namespace foldline::redis {
 
 namespace {
@@ -160,6 +162,7 @@ Result<std::vector<Reply>> Connection::exchange(const Request& request) {
       const ssize_t sent = send(socket_, unsent.data(), unsent.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
       if (sent < 0 && errno != EAGAIN && errno != EINTR) return lost(name_, "the connection was lost: " + system_error());
       if (sent > 0) unsent.remove_prefix(static_cast<std::size_t>(sent));
+      if (unsent.empty()) FOLDLINE_FAULT_POINT("redis.request_sent");
     }
     const ssize_t got = recv(socket_, buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got == 0) return lost(name_, "the connection was closed by the server");

@@ -1,6 +1,7 @@
 // open(): taking partitions over from whoever had them (G1); and reload(), which only looks (G3).
 #include <fmt/format.h>
 
+#include "common/fault_point.h"
 #include "sinks/redis/commit_script.h"
 #include "sinks/redis/errors.h"
 #include "sinks/redis/sink.h"
@@ -31,6 +32,7 @@ Result<std::vector<OpenedPartition>> RedisSink::take_ownership(const OpenRequest
   for (const TopicPartition& partition : request.partitions) open.add(SystemKeys::place(partition));
   const auto replies = ask(open);  // twice is the same as once: it is the same owner
   if (!replies) return fail(replies.error());
+  FOLDLINE_FAULT_POINT("redis.ownership_taken");
   const Reply& reply = replies->front();
   if (reply.is_error()) {
     if (needs_other_server(reply.text()) && session_) session_->connection.close();
