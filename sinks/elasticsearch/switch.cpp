@@ -1,7 +1,6 @@
 #include "sinks/elasticsearch/switch.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
@@ -209,7 +208,6 @@ Result<void> finish_switch(Cluster& cluster, const std::string& projection, std:
     for (const ViewPlace& view : other.views) aliases.insert(view.alias);
   }
   if (auto ok = move_aliases(cluster, *record, aliases); !ok) return ok;
-  spdlog::info("search: the aliases of {} stand on generation {}", projection, number);
   return settle(cluster, projection, number);
 }
 
