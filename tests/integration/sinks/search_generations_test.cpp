@@ -66,6 +66,8 @@ class SearchGenerations : public SearchFixture {
   std::string read() {
     std::string out;
     for (const ViewSchema& view : views_) {
+      const std::string standing = indices_behind(view);
+      if (standing.find("index") != standing.rfind("index")) return "an alias on two generations: " + standing;
       const auto found = documents(view);
       out += (out.empty() ? "" : "/") + (found.size() == 1 ? found.begin()->second : std::to_string(found.size()) + " documents");
     }
@@ -282,7 +284,10 @@ TEST_F(SearchGenerations, ASwitchThatComesBackLateChangesNothing) {
   HttpProxy proxy(host(), port());
   for (const std::string where : {"/_aliases", "/_alias/"}) {
     SCOPED_TRACE(where);
-    SetUp();
+    if (where != "/_aliases") {  // a projection of its own
+      TearDown();
+      SetUp();
+    }
     live_one();
     fill(2, "new", views_);
     auto frozen = building_store(views_, 2, proxy.url());
