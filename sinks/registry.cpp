@@ -38,6 +38,7 @@ Opened open_redis(const config::StoreSpec& spec, const StoreContext& context) {
 Opened open_search(const config::StoreSpec& spec, const StoreContext& context) {
   elasticsearch::StoreOptions options;
   options.family = spec.kind;
+  options.building = context.building;
   const config::SearchSpec& search = spec.search;
   options.http = {.urls = search.urls,
                   .username = search.username,

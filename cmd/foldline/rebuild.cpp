@@ -208,7 +208,12 @@ Result<Generation> choose(const std::vector<Generation>& generations, bool resum
                 fmt::format("generation {} is {} already", generation.number, switching ? "going live" : "in the making"),
                 switching ? "go on with it: --resume" : "go on with it: --resume; or drop it: --abandon");
   }
-  if (resume) return fail(ErrorCode::config, "there is no generation in the making to go on with", "start one without --resume");
+  if (resume) {
+    // A worker may have finished what this one is to go on with.
+    const auto live = std::ranges::find(generations, GenerationState::live, &Generation::state);
+    const std::string now = live == generations.end() ? "" : fmt::format(": generation {} is live", live->number);
+    return fail(ErrorCode::config, "there is no generation in the making to go on with" + now, "start one without --resume");
+  }
   return Generation{greatest + 1, GenerationState::building};
 }
 

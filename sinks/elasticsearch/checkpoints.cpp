@@ -5,14 +5,15 @@
 #include <algorithm>
 
 #include "common/json.h"
+#include "sinks/elasticsearch/answer_json.h"
 
 namespace foldline::elasticsearch {
 
 namespace {
 
 constexpr std::string_view kRebuild =
-    "it was restored, or made anew from a copy that had missed writes: documents may lack acknowledged changes. Delete the projection's "
-    "indices and its documents in foldline-checkpoints and foldline-ids, and let it build them again (G26)";
+    "it was restored, or made anew from a copy that had missed writes: documents may lack acknowledged changes. Build them anew: "
+    "foldline rebuild FILE (G26)";
 
 void append_text(std::string& out, std::string_view name, std::string_view value) {
   append_json_string(out, name);
@@ -28,25 +29,6 @@ void append_number(std::string& out, std::string_view name, std::int64_t value) 
 tl::unexpected<Error> damaged(std::string_view source) {
   return fail(ErrorCode::internal, fmt::format("a checkpoint is not what Foldline wrote: {}", source.substr(0, 300)),
               "something else writes to foldline-checkpoints; restore the document, or rebuild the projection");
-}
-
-const Value* find(const Value& map, std::string_view key) {
-  if (!map.is(Kind::map)) return nullptr;
-  for (const MapEntry& entry : map.as_map()) {
-    if (entry.key == key) return &entry.value;
-  }
-  return nullptr;
-}
-
-std::optional<std::int64_t> integer(const Value& map, std::string_view key) {
-  const Value* value = find(map, key);
-  if (value == nullptr || !value->is(Kind::integer)) return std::nullopt;
-  return value->as_int();
-}
-
-std::string text(const Value& map, std::string_view key) {
-  const Value* value = find(map, key);
-  return value != nullptr && value->is(Kind::text) ? std::string(value->as_text()) : std::string();
 }
 
 bool read_checkpoint(const Value& map, CheckpointDocument& out) {
@@ -95,6 +77,8 @@ std::string checkpoint_id(const ProjectionId& id, const TopicPartition& topic_pa
   return fmt::format("{}:g{}:{}-{}", id.projection, id.generation, topic_partition.topic, topic_partition.partition);
 }
 
+std::string first_topics_id(const ProjectionId& id) { return fmt::format("{}:g{}:first-topics", id.projection, id.generation); }
+
 void append_place(std::string& out, const ProjectionId& id, const TopicPartition& topic_partition) {
   append_text(out, "projection", id.projection);
   append_number(out, "generation", id.generation);
@@ -141,15 +125,43 @@ Result<CheckpointDocument> parse_checkpoint(const StoredDocument& stored) {
   return out;
 }
 
-Result<StoredCheckpoint> parse_listed_checkpoint(std::string_view source, bool& has_offset) {
+std::string generation_query(const ProjectionId& id) {
+  std::string out = R"({"bool":{"filter":[{"term":{"projection":)";
+  append_json_string(out, id.projection);
+  out += fmt::format(R"(}}}},{{"term":{{"generation":{}}}}}]}}}})", id.generation);
+  return out;
+}
+
+Result<std::vector<ListedCheckpoint>> list_checkpoints(Cluster& cluster, const ProjectionId& id) {
+  constexpr std::string_view kDoing = "reading the checkpoints";
+  constexpr long kAccepted[] = {404};
+  std::vector<ListedCheckpoint> out;
+  auto refreshed = cluster.call({Method::post, fmt::format("/{}/_refresh", kCheckpointAlias), ContentType::json, {}}, kDoing, kAccepted);
+  if (!refreshed) return fail(refreshed.error());
+  if (refreshed->status == 404) return out;
+  const std::string query =
+      fmt::format(R"({{"size":{},"sort":[{{"topic":"asc"}},{{"partition":"asc"}}],"query":{}}})", kMaxListed, generation_query(id));
+  auto answer = cluster.call({Method::post, fmt::format("/{}/_search", kCheckpointAlias), ContentType::json, query}, kDoing);
+  if (!answer) return fail(answer.error());
   Arena arena;
-  const auto parsed = parse_json(source, arena);
-  CheckpointDocument document;
-  if (!parsed || !read_checkpoint(*parsed, document)) return damaged(source);
-  StoredCheckpoint out;
-  out.topic_partition = {text(*parsed, "topic"), static_cast<std::int32_t>(integer(*parsed, "partition").value_or(-1))};
-  out.checkpoint = document.checkpoint;
-  has_offset = document.has_offset;
+  const auto parsed = parse_json(answer->body, arena);
+  const Value* shards = parsed ? find(*parsed, "_shards") : nullptr;
+  const Value* list = parsed ? find_hits(*parsed) : nullptr;
+  if (list == nullptr || shards == nullptr || integer(*shards, "failed").value_or(-1) != 0) {
+    return fail(ErrorCode::store_unavailable, "reading the checkpoints: a shard did not answer", "", true);
+  }
+  for (const Value& hit : list->as_list()) {
+    const Value* source = find(hit, "_source");
+    if (source == nullptr) continue;
+    ListedCheckpoint& listed = out.emplace_back();
+    if (!read_checkpoint(*source, listed.document)) {
+      std::string raw;
+      append_json(raw, *source);
+      return damaged(raw);
+    }
+    listed.document.exists = true;
+    listed.topic_partition = {text(*source, "topic"), static_cast<std::int32_t>(integer(*source, "partition").value_or(-1))};
+  }
   return out;
 }
 

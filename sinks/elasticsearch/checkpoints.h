@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/error.h"
 #include "sinks/elasticsearch/cluster.h"
@@ -21,6 +22,7 @@ inline constexpr std::string_view kCheckpointAlias = "foldline-checkpoints";
 inline constexpr std::string_view kCheckpointIndex = "foldline-checkpoints-v1";
 inline constexpr std::string_view kIdsAlias = "foldline-ids";
 inline constexpr std::string_view kIdsIndex = "foldline-ids-v1";
+inline constexpr int kMaxListed = 10'000;  // the servers' own bound of one search (index.max_result_window)
 
 // What PUT /INDEX sends for the two.
 std::string system_index_body(std::string_view alias);
@@ -38,13 +40,22 @@ struct CheckpointDocument {
 };
 
 std::string checkpoint_id(const ProjectionId& id, const TopicPartition& topic_partition);
+// The document of Store::first_topics().
+std::string first_topics_id(const ProjectionId& id);
 // The fields that say whose a system document is: `"projection":...,"generation":...,"topic":...,"partition":...`.
 void append_place(std::string& out, const ProjectionId& id, const TopicPartition& topic_partition);
 void append_checkpoint(std::string& out, const ProjectionId& id, const TopicPartition& topic_partition, const CheckpointDocument& document);
 // An error (code internal): damaged, or written by somebody else.
 Result<CheckpointDocument> parse_checkpoint(const StoredDocument& stored);
-// The same, with the partition that the document itself names.
-Result<StoredCheckpoint> parse_listed_checkpoint(std::string_view source, bool& has_offset);
+
+struct ListedCheckpoint {
+  TopicPartition topic_partition;  // as the document itself names it
+  CheckpointDocument document;     // without its seq_no
+};
+// All of one generation, by topic and partition, also those that nothing was committed to; none where the index is not there.
+Result<std::vector<ListedCheckpoint>> list_checkpoints(Cluster& cluster, const ProjectionId& id);
+// {"bool":...}: the system documents of one generation.
+std::string generation_query(const ProjectionId& id);
 
 // The histories of all started primaries of these indices. An error when one of them is not there, or has none started.
 Result<Histories> read_histories(Cluster& cluster, std::span<const std::string> indices);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/json.h"
+#include "sinks/elasticsearch/answer_json.h"
 #include "sinks/elasticsearch/document.h"
 #include "sinks/elasticsearch/partitions.h"
 
@@ -13,24 +14,6 @@ namespace {
 
 const std::string kIdsBulk = fmt::format("/{}/_bulk?require_alias=true", kIdsAlias);
 constexpr int kChunkRounds = 6;
-
-CommitResult retry(Error error) {
-  error.retryable = true;
-  return {CommitStatus::retry, std::move(error), {}};
-}
-
-const Value* find(const Value& map, std::string_view key) {
-  if (!map.is(Kind::map)) return nullptr;
-  for (const MapEntry& entry : map.as_map()) {
-    if (entry.key == key) return &entry.value;
-  }
-  return nullptr;
-}
-
-std::int64_t integer(const Value& map, std::string_view key) {
-  const Value* value = find(map, key);
-  return value != nullptr && value->is(Kind::integer) ? value->as_int() : -1;
-}
 
 std::string chunk_query(const ProjectionId& id, const TopicPartition& topic_partition, std::int64_t from_last_offset) {
   std::string out = R"({"size":)" + std::to_string(kChunksPerPage) + R"(,"seq_no_primary_term":true,"sort":[{"first_offset":"asc"}],)";
@@ -82,10 +65,9 @@ Result<std::optional<std::int64_t>> Partitions::load_page(const std::string& que
   const auto parsed = parse_json(answer->body, arena);
   if (!parsed) return damaged(parsed.error().message);
   const Value* shards = find(*parsed, "_shards");
-  if (shards == nullptr || integer(*shards, "failed") != 0) return damaged("a shard did not answer");
-  const Value* hits = find(*parsed, "hits");
-  const Value* list = hits == nullptr ? nullptr : find(*hits, "hits");
-  if (list == nullptr || !list->is(Kind::list)) return damaged("no hits in the answer");
+  if (shards == nullptr || integer(*shards, "failed").value_or(-1) != 0) return damaged("a shard did not answer");
+  const Value* list = find_hits(*parsed);
+  if (list == nullptr) return damaged("no hits in the answer");
   std::optional<std::int64_t> last;
   for (const Value& hit : list->as_list()) {
     const Value* source = find(hit, "_source");
@@ -93,10 +75,10 @@ Result<std::optional<std::int64_t>> Partitions::load_page(const std::string& que
     auto packed = ids != nullptr && ids->is(Kind::text) ? from_base64(ids->as_text()) : std::nullopt;
     if (!packed) return damaged("a chunk is not what Foldline wrote");
     IdChunk& chunk = out.ids.emplace_back();
-    chunk.first_offset = integer(*source, "first_offset");
-    chunk.last_offset = integer(*source, "last_offset");
+    chunk.first_offset = integer(*source, "first_offset").value_or(-1);
+    chunk.last_offset = integer(*source, "last_offset").value_or(-1);
     chunk.packed = std::move(*packed);
-    owned.chunks[chunk.first_offset] = {chunk.last_offset, integer(hit, "_seq_no"), integer(hit, "_primary_term")};
+    owned.chunks[chunk.first_offset] = {chunk.last_offset, integer(hit, "_seq_no").value_or(-1), integer(hit, "_primary_term").value_or(0)};
     last = chunk.first_offset;
   }
   if (list->as_list().size() < static_cast<std::size_t>(kChunksPerPage)) last.reset();
@@ -181,7 +163,7 @@ std::optional<CommitResult> Partitions::write_ids(const CommitBatch& batch) {
 // Somebody else wrote a chunk, or an answer of ours was lost. Who owns the checkpoint tells: another owner fences us, else the chunk is
 // ours to replace.
 std::optional<CommitResult> Partitions::settle_conflicts(const CommitBatch& batch, std::span<ChunkWrite*> conflicts) {
-  for (const PartitionCommit& part : batch.partitions) owned_[*part.topic_partition].in_doubt = true;
+  doubt(batch);
   if (auto stopped = compare(batch)) return stopped;
   std::vector<std::string> ids;
   for (const ChunkWrite* write : conflicts) ids.push_back(chunk_id(*write->part->topic_partition, write->first_offset));

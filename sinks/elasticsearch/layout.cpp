@@ -143,6 +143,8 @@ std::string why_no_index_name(std::string_view name) {
   return {};
 }
 
+std::string read_filter() { return fmt::format(R"({{"bool":{{"must_not":[{{"term":{{"{}":true}}}}]}}}})", kDeletedField); }
+
 Result<ViewLayout> make_layout(const ViewSchema& view, std::uint32_t number, const ProjectionId& id) {
   if (auto ok = check_kind(view); !ok) return fail(ok.error());
   ViewLayout out;
@@ -175,7 +177,6 @@ Result<ViewLayout> make_layout(const ViewSchema& view, std::uint32_t number, con
   auto settings = settings_of(view);
   if (!settings) return fail(settings.error());
   out.settings = std::move(*settings);
-  out.read_filter = fmt::format(R"({{"bool":{{"must_not":[{{"term":{{"{}":true}}}}]}}}})", kDeletedField);
   return out;
 }
 

@@ -6,6 +6,7 @@
 //
 // Names. NAME-gN is the index of generation N. NAME is the alias that people read: it leaves tombstones out (G25). NAME-gN-write is
 // the alias that the sink writes through with require_alias, so that an index that somebody deleted is not made anew by a write (G27).
+// A generation in the making has no NAME; it gets it when it goes live (switch.h).
 // Threads: immutable once made.
 #pragma once
 
@@ -50,12 +51,14 @@ struct ViewLayout {
   int routing = -1;         // index of the key part that routes, -1: the store's own way
   std::string mapping;      // {"dynamic":"strict","properties":{...}}
   std::string settings;     // {"index":{...}} of a new index
-  std::string read_filter;  // {"bool":...}
   std::int32_t shards = 0;  // asked for; 0: the store's default
 };
 
 // Errors: code config, with the view and the reason (a name that is no index name, an option that can't be, a kind that is no index).
 Result<ViewLayout> make_layout(const ViewSchema& view, std::uint32_t number, const ProjectionId& id);
+
+// {"bool":...} of the read aliases: leaves tombstones out.
+std::string read_filter();
 
 // Why `name` can't name an index; empty: it can. From the servers' own rules (MetadataCreateIndexService.validateIndexOrAliasName).
 std::string why_no_index_name(std::string_view name);

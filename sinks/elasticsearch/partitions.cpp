@@ -13,21 +13,25 @@ namespace {
 
 const std::string kCheckpointBulk = fmt::format("/{}/_bulk?require_alias=true", kCheckpointAlias);
 
-CommitResult retry(Error error) {
-  error.retryable = true;
-  return {CommitStatus::retry, std::move(error), {}};
-}
-
 CommitResult fenced(std::string message, std::string hint = "another worker has taken the partition over") {
   return {CommitStatus::fenced, {ErrorCode::fenced, std::move(message), std::move(hint), false}, {}};
 }
 
 }  // namespace
 
+CommitResult retry(Error error) {
+  error.retryable = true;
+  return {CommitStatus::retry, std::move(error), {}};
+}
+
 bool Partitions::moved_by(const PartitionCommit& part, const CommitBatch& batch, const Owned& owned) {
   const CheckpointDocument& stored = owned.document;
   return stored.has_offset && stored.checkpoint.owner == batch.owner && stored.checkpoint.batch_id == batch.batch_id &&
          !batch.batch_id.is_nil() && stored.checkpoint.next_offset == part.after.next_offset;
+}
+
+void Partitions::doubt(const CommitBatch& batch) {
+  for (const PartitionCommit& part : batch.partitions) owned_[*part.topic_partition].in_doubt = true;
 }
 
 bool Partitions::all_moved(const CommitBatch& batch) const {
@@ -62,15 +66,7 @@ Result<std::vector<CheckpointDocument>> Partitions::read(std::span<const TopicPa
 Result<std::vector<OpenedPartition>> Partitions::take(const OpenRequest& request, const Histories& now) {
   histories_ = now;
   for (const TopicPartition& topic_partition : request.partitions) owned_.erase(topic_partition);
-  std::vector<std::size_t> left(request.partitions.size());
-  for (std::size_t i = 0; i < left.size(); ++i) left[i] = i;
-  for (int attempt = 1; !left.empty(); ++attempt) {
-    if (auto ok = take_some(request, now, left); !ok) return fail(ok.error());
-    if (attempt == kOwnershipAttempts && !left.empty()) {
-      return fail(ErrorCode::store_unavailable, fmt::format("taking over {} partition(s): their checkpoints keep changing", left.size()),
-                  "is another worker committing to them? it is fenced as soon as we have them", true);
-    }
-  }
+  if (auto ok = take_all(request.partitions, request.owner, &now); !ok) return fail(ok.error());
   // From here on no other owner's compare succeeds: what it commits next is a 409.
   auto refreshed = cluster_.call({Method::post, fmt::format("/{}/_refresh", kIdsAlias), ContentType::json, {}}, "refreshing processed IDs");
   if (!refreshed) return fail(refreshed.error());
@@ -86,21 +82,38 @@ Result<std::vector<OpenedPartition>> Partitions::take(const OpenRequest& request
   return out;
 }
 
-Result<void> Partitions::take_some(const OpenRequest& request, const Histories& now, std::vector<std::size_t>& left) {
-  std::vector<TopicPartition> wanted;
-  for (const std::size_t i : left) wanted.push_back(request.partitions[i]);
+Result<void> Partitions::fence(std::span<const TopicPartition> partitions) { return take_all(partitions, Uuid::random(), nullptr); }
+
+Result<void> Partitions::take_all(std::span<const TopicPartition> partitions, const Uuid& owner, const Histories* now) {
+  std::vector<TopicPartition> left(partitions.begin(), partitions.end());
+  for (int attempt = 1; !left.empty(); ++attempt) {
+    if (auto ok = take_some(owner, now, left); !ok) return fail(ok.error());
+    if (attempt == kOwnershipAttempts && !left.empty()) {
+      return fail(ErrorCode::store_unavailable, fmt::format("taking over {} partition(s): their checkpoints keep changing", left.size()),
+                  "is another worker committing to them? it is fenced as soon as we have them", true);
+    }
+  }
+  return {};
+}
+
+// `now` null: the histories stay as they are, and are not compared.
+Result<void> Partitions::take_some(const Uuid& owner, const Histories* now, std::vector<TopicPartition>& left) {
+  const std::vector<TopicPartition> wanted = std::move(left);
+  left.clear();
   auto stored = read(wanted);
   if (!stored) return fail(stored.error());
   BulkBody body;
   for (std::size_t k = 0; k < wanted.size(); ++k) {
     CheckpointDocument& document = (*stored)[k];
     // G26. Without an offset nothing stands on any history yet.
-    if (document.has_offset) {
-      if (auto ok = compare_histories(document.histories, now); !ok) return ok;
+    if (document.has_offset && now != nullptr) {
+      if (auto ok = compare_histories(document.histories, *now); !ok) return ok;
     }
-    document.checkpoint.owner = request.owner;
-    forget_other_indices(document.histories, now);
-    for (const auto& [shard, history] : now) document.histories[shard] = history;
+    document.checkpoint.owner = owner;
+    if (now != nullptr) {
+      forget_other_indices(document.histories, *now);
+      for (const auto& [shard, history] : *now) document.histories[shard] = history;
+    }
     body.begin(document.exists ? BulkOp::index : BulkOp::create, {checkpoint_id(id_, wanted[k]), {}}, document.seq_no,
                document.primary_term);
     append_checkpoint(body.text(), id_, wanted[k], document);
@@ -110,7 +123,6 @@ Result<void> Partitions::take_some(const OpenRequest& request, const Histories& 
   auto items = cluster_.bulk(kCheckpointBulk, body, kDoing);
   FOLDLINE_FAULT_POINT("search.ownership_taken");
   if (!items) return fail(items.error().error);
-  std::vector<std::size_t> again;
   bool overloaded = false;
   for (std::size_t k = 0; k < wanted.size(); ++k) {
     const ItemAnswer& item = (*items)[k];
@@ -122,13 +134,12 @@ Result<void> Partitions::take_some(const OpenRequest& request, const Histories& 
       owned_[wanted[k]].document = std::move(document);
     } else if (item.status == 409 || is_overload(item.status)) {
       overloaded = overloaded || item.status != 409;
-      again.push_back(left[k]);
+      left.push_back(wanted[k]);
     } else {
       return fail(error_of(item, kDoing));
     }
   }
   if (overloaded) pause_before_attempt(kOverloadAttempts);
-  left = std::move(again);
   return {};
 }
 

@@ -25,17 +25,24 @@ inline constexpr std::size_t kMaxTailBytes = 64 * 1024;
 inline constexpr int kChunksPerPage = 25;
 inline constexpr int kOwnershipAttempts = 10;
 
+// The same batch again later.
+CommitResult retry(Error error);
+
 class Partitions {
  public:
   Partitions(Cluster& cluster, const ProjectionId& id) : cluster_(cluster), id_(id) {}
 
   // Writes `owner` into every checkpoint, made where there is none; compares the recorded histories first (G26) and records `now`.
   Result<std::vector<OpenedPartition>> take(const OpenRequest& request, const Histories& now);
+  // Writes an owner that nobody is into every checkpoint, whatever their histories: nobody's commit succeeds any more.
+  Result<void> fence(std::span<const TopicPartition> partitions);
   // As they stand in the store.
   Result<std::vector<CheckpointDocument>> read(std::span<const TopicPartition> partitions);
 
   // The compare: nothing when every checkpoint is this batch's to move (or was moved by it already), else how the commit ends.
   std::optional<CommitResult> compare(const CommitBatch& batch);
+  // The next compare() reads the checkpoints anew.
+  void doubt(const CommitBatch& batch);
   // All moved by this very batch (G5).
   [[nodiscard]] bool all_moved(const CommitBatch& batch) const;
   std::optional<CommitResult> write_ids(const CommitBatch& batch);
@@ -67,7 +74,8 @@ class Partitions {
     std::string packed;
   };
 
-  Result<void> take_some(const OpenRequest& request, const Histories& now, std::vector<std::size_t>& left);
+  Result<void> take_all(std::span<const TopicPartition> partitions, const Uuid& owner, const Histories* now);
+  Result<void> take_some(const Uuid& owner, const Histories* now, std::vector<TopicPartition>& left);
   Result<void> load_ids(const TopicPartition& topic_partition, std::int64_t window, Owned& owned, OpenedPartition& out);
   Result<std::optional<std::int64_t>> load_page(const std::string& query, Owned& owned, OpenedPartition& out);
   std::optional<CommitResult> look_again(const CommitBatch& batch);

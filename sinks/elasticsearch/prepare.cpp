@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "common/json.h"
+#include "sinks/elasticsearch/answer_json.h"
 #include "sinks/elasticsearch/checkpoints.h"
 
 namespace foldline::elasticsearch {
@@ -12,19 +13,6 @@ namespace {
 
 constexpr long kAcceptMissing[] = {404};
 constexpr long kAcceptRefused[] = {400};
-
-const Value* find(const Value& map, std::string_view key) {
-  if (!map.is(Kind::map)) return nullptr;
-  for (const MapEntry& entry : map.as_map()) {
-    if (entry.key == key) return &entry.value;
-  }
-  return nullptr;
-}
-
-std::string text(const Value& map, std::string_view key) {
-  const Value* value = find(map, key);
-  return value != nullptr && value->is(Kind::text) ? std::string(value->as_text()) : std::string();
-}
 
 Error config_error(const ViewLayout& layout, std::string message, std::string hint) {
   return {ErrorCode::config, fmt::format("view {}: {}", layout.view->name, std::move(message)), std::move(hint), false};
@@ -87,7 +75,7 @@ Result<void> check_settings(Cluster& cluster, const ViewLayout& layout) {
       if (layout.shards > 0 && !shards.empty() && shards != std::to_string(layout.shards)) {
         return fail(
             config_error(layout, fmt::format("the index {} has {} shards, the file says {}", layout.index, shards, layout.shards),
-                         "a shard count can't be changed in place: put the old one back, or delete the index and let it be built anew"));
+                         "a shard count can't be changed in place: put the old one back, or build the views anew: foldline rebuild FILE"));
       }
     }
   }
@@ -102,8 +90,7 @@ Result<void> update_mapping(Cluster& cluster, const ViewLayout& layout) {
   if (answer->status != 400) return {};
   const Error why = error_of(*answer, doing);
   return fail(config_error(layout, why.message,
-                           "what the index holds would have to be built anew: put the old type back, or delete the index and the "
-                           "projection's checkpoints"));
+                           "what the index holds would have to be built anew: put the old type back, or do it: foldline rebuild FILE"));
 }
 
 }  // namespace
@@ -149,7 +136,7 @@ Result<void> prepare_system_index(Cluster& cluster, std::string_view index, std:
   return {};
 }
 
-Result<void> prepare_view(Cluster& cluster, const ViewLayout& layout) {
+Result<void> prepare_view(Cluster& cluster, const ViewLayout& layout, bool building) {
   const std::string doing = fmt::format("making the index {}", layout.index);
   auto taken = is_index(cluster, layout.read_alias, doing);
   if (!taken) return fail(taken.error());
@@ -161,26 +148,38 @@ Result<void> prepare_view(Cluster& cluster, const ViewLayout& layout) {
   if (!there) return fail(there.error());
   auto alias_there = exists(cluster, layout.read_alias, doing);
   if (!alias_there) return fail(alias_there.error());
+  const bool needs_alias = !building && !*alias_there;
   if (!*there) {
-    // Another generation keeps the alias until it is cut over.
-    const std::string read = *alias_there ? "" : fmt::format(R"("{}":{{"filter":{}}},)", layout.read_alias, layout.read_filter);
+    const std::string read = needs_alias ? fmt::format(R"("{}":{{"filter":{}}},)", layout.read_alias, read_filter()) : "";
     const std::string body = fmt::format(R"({{"settings":{},"mappings":{},"aliases":{{{}"{}":{{}}}}}})", layout.settings, layout.mapping,
                                          read, layout.write_alias);
     auto made = create_index(cluster, layout.index, body, doing);
     if (!made) return fail(made.error());
-    if (*made) spdlog::info("search: made the index {} behind the alias {}", layout.index, layout.read_alias);
+    if (*made) spdlog::info("search: made the index {} of the view {}", layout.index, layout.read_alias);
     return check_settings(cluster, layout);
   }
   if (auto ok = check_settings(cluster, layout); !ok) return ok;
   if (auto ok = update_mapping(cluster, layout); !ok) return ok;
   // Both are there unless somebody took them away.
   std::string actions = fmt::format(R"({{"add":{{"index":"{}","alias":"{}"}}}})", layout.index, layout.write_alias);
-  if (!*alias_there) {
-    actions += fmt::format(R"(,{{"add":{{"index":"{}","alias":"{}","filter":{}}}}})", layout.index, layout.read_alias, layout.read_filter);
+  if (needs_alias) {
+    actions += fmt::format(R"(,{{"add":{{"index":"{}","alias":"{}","filter":{}}}}})", layout.index, layout.read_alias, read_filter());
   }
   auto aliased = cluster.call({Method::post, "/_aliases", ContentType::json, fmt::format(R"({{"actions":[{}]}})", actions)}, doing);
   if (!aliased) return fail(aliased.error());
   return {};
+}
+
+Result<void> check_read_alias(Cluster& cluster, const ViewLayout& layout) {
+  const std::string doing = fmt::format("reading the alias {}", layout.read_alias);
+  auto answer = cluster.call(
+      {Method::get, fmt::format("/{}/_alias/{}", percent_encoded(layout.index), percent_encoded(layout.read_alias)), ContentType::json, {}},
+      doing, kAcceptMissing);
+  if (!answer) return fail(answer.error());
+  if (answer->status != 404) return {};
+  return fail(config_error(
+      layout, fmt::format("{} is the live generation's index, and the alias {} stands on another", layout.index, layout.read_alias),
+      "was foldline-checkpoints deleted or restored? put the alias back, or build the views anew: foldline rebuild FILE"));
 }
 
 }  // namespace foldline::elasticsearch

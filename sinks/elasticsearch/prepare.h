@@ -17,8 +17,11 @@ Result<std::string> check_server(Cluster& cluster, std::string_view family);
 
 Result<void> prepare_system_index(Cluster& cluster, std::string_view index, std::string_view alias);
 
-// Makes the index with its mapping and aliases, or adds to its mapping what is new. Refuses what would need the index to be built anew,
-// a name that is taken, and translog.durability async (G26).
-Result<void> prepare_view(Cluster& cluster, const ViewLayout& layout);
+// Makes the index with its mapping and aliases, or adds to its mapping what is new; without the read alias if the generation is in the
+// making. Refuses what would need the index to be built anew, a name that is taken, and translog.durability async (G26).
+Result<void> prepare_view(Cluster& cluster, const ViewLayout& layout, bool building);
+
+// Of the live generation: an error where the read alias stands on another one, which nothing that Foldline knows explains.
+Result<void> check_read_alias(Cluster& cluster, const ViewLayout& layout);
 
 }  // namespace foldline::elasticsearch

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/fault_point.h"
+#include "sinks/elasticsearch/generations.h"
 
 namespace foldline::elasticsearch {
 
@@ -36,11 +37,15 @@ Result<std::vector<OpenedPartition>> ElasticsearchSink::open(const OpenRequest& 
   const std::size_t cache_bytes = store_->cache_bytes / store_->sinks;
   rows_.reset(true, cache_bytes);  // G2: also when nothing is assigned
   if (request.partitions.empty()) return std::vector<OpenedPartition>{};
+  if (auto ok = check_state(cluster_, store_->id, store_->building); !ok) return fail(ok.error());
   const std::vector<std::string> indices = store_->indices();
   auto histories = read_histories(cluster_, indices);
   if (!histories) return fail(histories.error());
   auto opened = partitions_.take(request, *histories);
   if (!opened) return opened;
+  // Again: whoever lets another generation go live decides first and fences then (switch.h). Its fence found our ownership, or we find what
+  // it decided.
+  if (auto ok = check_state(cluster_, store_->id, store_->building); !ok) return fail(ok.error());
   rows_.reset(std::any_of(opened->begin(), opened->end(), [](const OpenedPartition& partition) { return partition.found; }), cache_bytes);
   return opened;
 }
@@ -80,7 +85,11 @@ CommitResult ElasticsearchSink::commit_steps(const CommitBatch& batch) {
   FOLDLINE_FAULT_POINT("search.compared");
   if (auto stopped = partitions_.write_ids(batch)) return std::move(*stopped);
   FOLDLINE_FAULT_POINT("search.ids_written");
-  if (CommitResult written = rows_.write(batch); written.status != CommitStatus::committed) return written;
+  if (CommitResult written = rows_.write(batch); written.status != CommitStatus::committed) {
+    // Indices that are gone may be gone because the generation is: then the checkpoints are somebody else's.
+    if (written.status == CommitStatus::retry) partitions_.doubt(batch);
+    return written;
+  }
   FOLDLINE_FAULT_POINT("search.rows_written");
   if (auto stopped = partitions_.move(batch)) return std::move(*stopped);
   FOLDLINE_FAULT_POINT("search.checkpoints_moved");

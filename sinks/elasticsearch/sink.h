@@ -31,7 +31,8 @@ inline constexpr std::size_t kCacheBytes = 64U << 20U;  // of all sinks of a sto
 
 // What all sinks of a store share; immutable but for their number.
 struct StoreShared {
-  ProjectionId id;
+  ProjectionId id;        // generation 0 until prepare() has found the live one
+  bool building = false;  // the generation is in the making
   std::vector<ViewSchema> views;
   std::vector<ViewLayout> layouts;  // by view
   HttpOptions http;

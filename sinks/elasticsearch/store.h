@@ -22,6 +22,7 @@ struct StoreOptions {
   BulkLimits limits;
   TombstoneLimits tombstones;
   std::size_t cache_bytes = kCacheBytes;
+  bool building = false;  // the generation is in the making (generations.h)
 };
 
 inline constexpr std::size_t kMaxBatchRows = 20'000;
@@ -46,14 +47,25 @@ class ElasticsearchStore final : public Store {
   // query.cpp
   Result<std::unique_ptr<RowReader>> read_rows(const RowQuery& query) override;
   [[nodiscard]] std::string name_of_view(std::uint32_t view) const override { return shared_->layouts[view].read_alias; }
+  [[nodiscard]] std::int64_t generation() const override { return shared_->id.generation; }
+  Result<std::vector<Generation>> generations() override;
+  // In steps, each of which may be the last before a crash: see switch.h. After the second it can't be taken back, and whoever starts next
+  // finishes it.
+  Result<bool> go_live(const GoLiveStep& step) override;
+  Result<void> drop_generation(std::int64_t number) override;
   Result<void> ping() override;
 
  private:
-  ElasticsearchStore(std::shared_ptr<const StoreShared> shared, std::string family)
-      : shared_(std::move(shared)), family_(std::move(family)) {}
+  ElasticsearchStore(std::shared_ptr<const StoreShared> shared, StoreOptions options, std::int64_t wanted)
+      : shared_(std::move(shared)), options_(std::move(options)), wanted_(wanted) {}
+
+  Result<void> prepare_building(Cluster& cluster);
+  Result<void> prepare_live(Cluster& cluster);
+  Result<std::int64_t> bind_to_live(Cluster& cluster);
 
   std::shared_ptr<const StoreShared> shared_;
-  std::string family_;
+  StoreOptions options_;
+  std::int64_t wanted_;  // 0: the live one, whichever it is
 };
 
 }  // namespace foldline::elasticsearch

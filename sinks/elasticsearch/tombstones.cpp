@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "common/json.h"
+#include "sinks/elasticsearch/answer_json.h"
 
 namespace foldline::elasticsearch {
 
@@ -11,14 +12,6 @@ namespace {
 
 std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-const Value* find(const Value& map, std::string_view key) {
-  if (!map.is(Kind::map)) return nullptr;
-  for (const MapEntry& entry : map.as_map()) {
-    if (entry.key == key) return &entry.value;
-  }
-  return nullptr;
 }
 
 std::vector<Watermark> watermarks_of(const Value& source) {
@@ -82,9 +75,8 @@ Result<std::size_t> TombstonePurge::purge(const ViewLayout& layout, Partitions& 
   if (!answer) return fail(answer.error());
   Arena arena;
   const auto parsed = parse_json(answer->body, arena);
-  const Value* hits = parsed ? find(*parsed, "hits") : nullptr;
-  const Value* list = hits == nullptr ? nullptr : find(*hits, "hits");
-  if (list == nullptr || !list->is(Kind::list)) return fail(ErrorCode::store_unavailable, doing + ": no hits in the answer", "", true);
+  const Value* list = parsed ? find_hits(*parsed) : nullptr;
+  if (list == nullptr) return fail(ErrorCode::store_unavailable, doing + ": no hits in the answer", "", true);
   BulkBody body;
   for (const Value& hit : list->as_list()) {
     const Value* id = find(hit, "_id");

@@ -180,8 +180,24 @@ std::vector<ViewSchema> SearchFixture::own(std::vector<ViewSchema> views) const 
 
 std::unique_ptr<ElasticsearchStore> SearchFixture::new_store(const std::vector<ViewSchema>& views, const std::string& url,
                                                              StoreOptions options) const {
+  return make_store(views, 1, url, std::move(options));
+}
+
+std::unique_ptr<ElasticsearchStore> SearchFixture::live_store(const std::vector<ViewSchema>& views, const std::string& url) const {
+  return make_store(views, 0, url, {});
+}
+
+std::unique_ptr<ElasticsearchStore> SearchFixture::building_store(const std::vector<ViewSchema>& views, std::int64_t number,
+                                                                  const std::string& url) const {
+  StoreOptions options;
+  options.building = true;
+  return make_store(views, number, url, std::move(options));
+}
+
+std::unique_ptr<ElasticsearchStore> SearchFixture::make_store(const std::vector<ViewSchema>& views, std::int64_t generation,
+                                                              const std::string& url, StoreOptions options) const {
   options.http.urls = {Secret(url.empty() ? url_ : url)};
-  auto store = ElasticsearchStore::make(options, {projection_, 1}, views);
+  auto store = ElasticsearchStore::make(options, {projection_, generation}, views);
   if (!store) {
     ADD_FAILURE() << store.error().message << " " << store.error().hint;
     return nullptr;

@@ -99,6 +99,12 @@ class SearchFixture : public ::testing::Test {
   std::unique_ptr<ElasticsearchStore> prepared_store(const std::vector<ViewSchema>& views, const std::string& url = {},
                                                      StoreOptions options = {}) const;
 
+  // Of the live generation, whichever it is.
+  std::unique_ptr<ElasticsearchStore> live_store(const std::vector<ViewSchema>& views, const std::string& url = {}) const;
+  // Of one in the making.
+  std::unique_ptr<ElasticsearchStore> building_store(const std::vector<ViewSchema>& views, std::int64_t number,
+                                                     const std::string& url = {}) const;
+
   // The server's answer; a failed expectation when it is no 2xx.
   std::string ask(Method method, const std::string& path, const std::string& body = {}) const;
   // What people see: the documents behind the read alias, `_id` → fields as `name=value`, in the view's order; null fields left out.
@@ -112,6 +118,9 @@ class SearchFixture : public ::testing::Test {
   std::string projection_;
 
  private:
+  std::unique_ptr<ElasticsearchStore> make_store(const std::vector<ViewSchema>& views, std::int64_t generation, const std::string& url,
+                                                 StoreOptions options) const;
+
   std::string url_;
 };
 
