@@ -127,3 +127,5 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     if report.when == "call":
         item.report_of_call = report
+        if report.failed:
+            print(f"FAILED {item.name}: {str(call.excinfo.value)[:1500]}", file=sys.__stderr__, flush=True)

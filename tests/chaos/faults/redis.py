@@ -122,6 +122,7 @@ def lose_an_answer(world: World) -> None:
     world.store.proxy.swallow_answers()
     time.sleep(world.random.uniform(0.005, 0.2))
     world.store.proxy.cut()
+    world.store.proxy.flow()  # the new connections are answered
 
 
 def flow(world: World) -> None:

@@ -13,7 +13,6 @@ CGROUP = pathlib.Path("/sys/fs/cgroup/memory")
 STORES = ("postgres", "redis", "search")
 SESSION_S = 6
 OOM_ROOM_BYTES = 4 * 1024 * 1024
-MOVE_CHARGES = "3"  # memory.move_charge_at_immigrate: what it has comes with it
 
 
 def kill(world: World) -> None:
@@ -69,15 +68,14 @@ def no_memory_cgroup() -> str:
 
 
 def run_out_of_memory(world: World) -> None:
-    """The kernel kills it (SIGKILL) when it grows past a limit just above what it has."""
+    """The kernel kills it (SIGKILL) when a backlog lets it grow past a limit just above what it has."""
     group = CGROUP / f"foldline-chaos-{world.name}"
     group.mkdir(exist_ok=True)
-    victim = world.random.choice(world.fleet)
-    (group / "memory.move_charge_at_immigrate").write_text(MOVE_CHARGES)
-    (group / "cgroup.procs").write_text(str(victim.pid))
+    victim = world.add_worker(within=group / "cgroup.procs")
+    victim.wait_ready(90)
     has_bytes = int((group / "memory.usage_in_bytes").read_text())
     (group / "memory.limit_in_bytes").write_text(str(has_bytes + OOM_ROOM_BYTES))
-    world.scenario.generate(150_000, seed=world.random.randrange(10**6))  # a backlog, to grow by
+    world.scenario.generate(150_000, seed=world.random.randrange(10**6))
     wait_until(lambda: not victim.running, 60, "the kernel ends the worker")
     assert victim.exit_code == -signal.SIGKILL, victim.exit_code
     world.fleet.remove(victim)

@@ -72,9 +72,15 @@ class World:
 
     # Workers
 
-    def add_worker(self) -> Worker:
-        worker = self.scenario.start_worker(*self.arguments, env={**self.env, **self.worker_env})
-        self.fleet.append(worker)
+    def add_worker(self, within: Optional[pathlib.Path] = None) -> Worker:
+        """`within`: the cgroup.procs of the cgroup in which it starts."""
+        worker = self.scenario.worker(*self.arguments, env={**self.env, **self.worker_env})
+        if within is not None:
+            wrapper = self.scenario.directory / "in-cgroup"
+            wrapper.write_text(f'#!/bin/sh\necho $$ >{within}\nexec {self.scenario.binary} "$@"\n')
+            wrapper.chmod(0o755)
+            worker._binary = str(wrapper)
+        self.fleet.append(worker.start())
         return worker
 
     def remove_worker(self, worker: Worker, how: str = "kill") -> None:
