@@ -26,6 +26,7 @@ from kit.world import make_world  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "short: in the selection of a few minutes")
+    config.addinivalue_line("markers", "soak: runs for SOAK_S seconds")
 
 
 @pytest.fixture(scope="session")
