@@ -42,6 +42,10 @@ std::string LaneStatus::describe() const {
 
 namespace {
 
+// A frozen server, or a network that swallows everything, ends no connection, and a sink waits minutes for an answer that may still come.
+// Whoever looks at the worker hears of it much earlier.
+constexpr Duration kSilence = std::chrono::seconds(15);
+
 std::int64_t system_time_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -127,6 +131,7 @@ void Lane::Impl::drain() {
 StepResult Lane::Impl::step(Instant now) {
   StepResult result;
   result.progressed = act(now);
+  watch_job(now);
   publish_status(now);
   result.state = public_state();
   if (!result.progressed) result.wake_at = wake_at(now);
@@ -149,6 +154,21 @@ bool Lane::Impl::act(Instant now) {
   return progressed;
 }
 
+// An opening lane says so by itself.
+void Lane::Impl::watch_job(Instant now) {
+  if (job && job_since == Instant{}) job_since = now;
+  const bool was_silent = silent;
+  silent = job && job->kind != LaneJob::Kind::open && now - job_since >= kSilence;
+  if (silent && !was_silent) spdlog::warn("waiting for the store: {}; {}", silence().message, silence().hint);
+}
+
+Error Lane::Impl::silence() {
+  return {ErrorCode::store_unavailable,
+          fmt::format("a commit has had no answer for {} s", std::chrono::floor<std::chrono::seconds>(kSilence).count()),
+          "is the store frozen, overloaded, or the network silent? The worker goes on when an answer comes, or tries again by itself",
+          true};
+}
+
 void Lane::Impl::handle_job(Instant now) {
   const std::shared_ptr<LaneJob> ended = std::move(job);
   job.reset();
@@ -162,6 +182,7 @@ void Lane::Impl::handle_job(Instant now) {
 
 void Lane::Impl::submit(std::shared_ptr<LaneJob> new_job, std::function<void(LaneJob&)> run) {
   job = new_job;
+  job_since = {};
   deps.executor.submit([mine = std::move(new_job), work = std::move(run)] {
     work(*mine);
     mine->done.store(true, std::memory_order_release);
@@ -255,7 +276,7 @@ LaneState Lane::Impl::public_state() const {
     case Phase::working: break;
   }
   if (draining) return LaneState::draining;
-  if (waiting == Wait::store) return LaneState::waiting_store;
+  if (waiting == Wait::store || silent) return LaneState::waiting_store;
   if (waiting == Wait::letters) return LaneState::waiting_letters;
   if (waiting == Wait::log) return LaneState::waiting_log;
   if (phase == Phase::opening) return LaneState::opening;
@@ -270,6 +291,8 @@ void Lane::Impl::publish_status(Instant now) {
     next.error = stop_error;
   } else if (waiting != Wait::none) {
     next.error = wait_error;
+  } else if (silent) {
+    next.error = silence();
   } else if (log_error) {
     next.error = *log_error;
   }
