@@ -38,7 +38,8 @@ def recovery(seconds) -> str:
 def rows(entries):
     order = {area: number for number, area in enumerate(AREAS)}
     for entry in sorted(entries, key=lambda e: (order.get(e["area"], 99), e["store"], e["fault"])):
-        head = f"| {entry['area']} | {entry['fault']} | {entry['store']} |"
+        note = f" ({entry['why']})" if entry["why"] and entry["result"] == "passed" else ""
+        head = f"| {entry['area']} | {entry['fault']}{note} | {entry['store']} |"
         if entry["result"] == "not run":
             yield f"{head} not run: {entry['why']} | | | | |"
         elif entry["result"] == "failed":

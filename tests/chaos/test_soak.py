@@ -27,6 +27,7 @@ def test_soak(open_world, book):
     worlds = {store: open_world(store, 3) for store in STORES}
     entries = {store: book("soak", f"a fault every {EVERY_S} s for {SOAK_S / 60:g} min, three read models at once", store) for store in STORES}
     for world in worlds.values():
+        world.notes["combined"] = True
         world.start_traffic(300)
         for _ in range(2):
             world.add_worker()
@@ -49,6 +50,6 @@ def test_soak(open_world, book):
         stays_true(lambda: all(w.keep_traffic() is None for w in worlds.values()), max(0.0, next_at - time.monotonic()), "traffic")
     for store in STORES:
         driver.finish(worlds[store], entries[store])
-        entries[store].told = f"peak memory of a worker: {peak:.0f} MB"
+        entries[store].why = f"peak memory of a worker: {peak:.0f} MB"
     print(f"peak memory of a worker: {peak:.0f} MB")
     assert peak < PEAK_LIMIT_MB

@@ -42,6 +42,8 @@ def calm(world: World) -> None:
 
 
 def wait_struck(world: World, times: int) -> None:
+    if world.notes.get("combined"):
+        return  # another fault may keep the workers from sending any
     before = world.store.http.struck
     wait_until(lambda: world.store.http.struck >= before + times, 60, "bulks were struck")
 

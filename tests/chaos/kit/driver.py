@@ -153,6 +153,7 @@ def alone(world: World, fault: Fault, entry: Entry) -> None:
 
 def combined(world: World, faults: List[Fault], rounds: int, entry: Entry) -> List[str]:
     """One to three faults at a time, overlapping, ended in any order."""
+    world.notes["combined"] = True
     begin(world, 2)
     story: List[str] = []
     for _ in range(rounds):
