@@ -102,7 +102,8 @@ def deadlock(world: World) -> None:
                 cursor.execute("SET deadlock_timeout = '50ms'")
                 cursor.execute("UPDATE analytics.daily_revenue SET orders = orders")
                 time.sleep(0.05)
-                cursor.execute("UPDATE analytics.fact_orders SET status = status WHERE order_id IN (SELECT order_id FROM analytics.fact_orders ORDER BY placed_at DESC LIMIT 500)")
+                newest = "SELECT order_id FROM analytics.fact_orders ORDER BY placed_at DESC LIMIT 500"
+                cursor.execute(f"UPDATE analytics.fact_orders SET status = status WHERE order_id IN ({newest})")
                 cursor.execute("SELECT 1 FROM foldline.checkpoint FOR UPDATE")
                 connection.rollback()
             except psycopg2.Error:
