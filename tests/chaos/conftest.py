@@ -91,7 +91,9 @@ def open_world(binary, pool, tmp_path, seed, request):
         cluster = pool.cluster(brokers)
         cluster.start()
         cluster.flow()
-        made.append(make_world(kind, binary, server, cluster, tmp_path, seed))
+        directory = tmp_path / f"world-{len(made)}"
+        directory.mkdir()
+        made.append(make_world(kind, binary, server, cluster, directory, seed))
         return made[-1]
 
     yield make
