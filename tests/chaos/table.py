@@ -52,7 +52,7 @@ def page_table(entries) -> str:
     passed = [entry for entry in entries if entry["result"] == "passed"]
     days = sorted({datetime.datetime.fromtimestamp(entry["at"]).date().isoformat() for entry in entries})
     lines = [
-        f"Run on {' and '.join(days)} by `make chaos`: {len(passed)} of {len([e for e in entries if e['result'] != 'not run'])} scenarios passed, "
+        f"Last runs of each scenario, on {' and '.join(days)} (`make chaos` runs all): {len(passed)} of {len([e for e in entries if e['result'] != 'not run'])} scenarios passed, "
         f"{sum(e['times'] for e in entries):,} faults, {sum(e['events'] for e in entries):,} events compared, "
         f"{sum(e['lost'] for e in entries)} lost, {sum(e['doubled'] for e in entries)} doubled.",
         "",
