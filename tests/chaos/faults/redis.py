@@ -137,7 +137,7 @@ FAULTS = [
     Fault("kill -9", kill, start, AWAY, times=3, stores=STORES, short=True),
     Fault("restart", stop, start, AWAY, stores=STORES),
     Fault("restart with older data (AOF lost)", forget, nothing, stores=STORES, hold_s=(0, 0.5), times=3, short=True),
-    Fault("failover to a replica that is behind", fail_over, nothing, stores=STORES, hold_s=(0, 0.5), short=True),
+    Fault("failover to a replica that is behind", fail_over, nothing, stores=STORES, hold_s=(0, 0.5)),
     Fault("demoted to a replica (READONLY)", demote, promote, Told("replica", "waiting for the store", WAITING_STORE), stores=STORES),
     Fault("maxmemory reached", fill, make_room, Told("maxmemory", "OOM", WAITING_STORE), stores=STORES),
     Fault("eviction switched on", evict, keep, Told("maxmemory-policy", "noeviction", WAITING_STORE), stores=STORES),

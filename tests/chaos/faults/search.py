@@ -108,7 +108,7 @@ FAULTS = [
     Fault("kill -9", kill, start, AWAY, stores=STORES, short=True),
     Fault("429 to every bulk", overload, calm, Told("429", "waiting for the store", WAITING_STORE), stores=STORES),
     Fault("bulks that fail in part", refuse_some, calm, stores=STORES, short=True),
-    Fault("answers lost", lose_answers, calm, Told(log="waiting for the store", metric=RETRIES), stores=STORES, short=True),
+    Fault("answers lost", lose_answers, calm, Told(log="waiting for the store", metric=RETRIES), stores=STORES),
     Fault("connections cut around bulks", cut_answers, nothing, stores=STORES),
     Fault("a slow node (2 s a request)", slow, calm, stores=STORES, hold_s=(5, 6), times=1, progress_goes_on=True),
     Fault("a silent network", freeze, flow, stores=STORES),
