@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PYTHON ?= /usr/bin/python3
 export JOBS PYTHON
 
-.PHONY: build deps demo demo-stop test test-elasticsearch unit integration asan tsan package format format-check rooms tidy image manifests bench clean stack-down help
+.PHONY: build deps demo demo-stop test test-elasticsearch unit integration chaos chaos-short soak asan tsan package format format-check rooms tidy image manifests bench clean stack-down help
 .DEFAULT_GOAL := build
 
 build: ## the program: build/foldline
@@ -33,6 +33,18 @@ test-elasticsearch: ## the tests of the search sink against Elasticsearch 7.17 a
 
 integration: ## the tests against real servers
 	@deploy/checks/test integration
+
+chaos: ## every fault that production has, and every row compared; writes the table of docs/reliability.md (SEED=… repeats)
+	@$(MAKE) --no-print-directory build
+	@tests/chaos/run
+
+chaos-short: ## a selection of it, of a few minutes
+	@$(MAKE) --no-print-directory build
+	@tests/chaos/run short
+
+soak: ## three read models under a fault every 20 s, for ten minutes (SOAK_S=…)
+	@$(MAKE) --no-print-directory build
+	@tests/chaos/run soak
 
 asan: ## the unit tests under the address and undefined-behaviour sanitizers
 	@deploy/checks/test asan

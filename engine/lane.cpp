@@ -43,6 +43,10 @@ std::string LaneStatus::describe() const {
 
 namespace {
 
+// A frozen server, or a network that swallows everything, ends no connection, and a sink waits minutes for an answer that may still come.
+// Whoever looks at the worker hears of it much earlier.
+constexpr Duration kSilence = std::chrono::seconds(15);
+
 std::int64_t system_time_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -129,6 +133,7 @@ void Lane::Impl::drain() {
 StepResult Lane::Impl::step(Instant now) {
   StepResult result;
   result.progressed = act(now);
+  watch_job(now);
   publish_status(now);
   publish_queues();
   if (std::exchange(partitions_to_publish, false)) publish_partitions();
@@ -154,6 +159,21 @@ bool Lane::Impl::act(Instant now) {
   return progressed;
 }
 
+// An opening lane says so by itself.
+void Lane::Impl::watch_job(Instant now) {
+  if (job && job_since == Instant{}) job_since = now;
+  const bool was_silent = silent;
+  silent = job && job->kind != LaneJob::Kind::open && now - job_since >= kSilence;
+  if (silent && !was_silent) spdlog::warn("waiting for the store: {}; {}", silence().message, silence().hint);
+}
+
+Error Lane::Impl::silence() {
+  return {ErrorCode::store_unavailable,
+          fmt::format("a commit has had no answer for {} s", std::chrono::floor<std::chrono::seconds>(kSilence).count()),
+          "is the store frozen, overloaded, or the network silent? The worker goes on when an answer comes, or tries again by itself",
+          true};
+}
+
 void Lane::Impl::handle_job(Instant now) {
   const std::shared_ptr<LaneJob> ended = std::move(job);
   job.reset();
@@ -167,6 +187,7 @@ void Lane::Impl::handle_job(Instant now) {
 
 void Lane::Impl::submit(std::shared_ptr<LaneJob> new_job, std::function<void(LaneJob&)> run) {
   job = new_job;
+  job_since = {};
   deps.executor.submit([mine = std::move(new_job), work = std::move(run)] {
     work(*mine);
     mine->done.store(true, std::memory_order_release);
@@ -260,7 +281,7 @@ LaneState Lane::Impl::public_state() const {
     case Phase::working: break;
   }
   if (draining) return LaneState::draining;
-  if (waiting == Wait::store) return LaneState::waiting_store;
+  if (waiting == Wait::store || silent) return LaneState::waiting_store;
   if (waiting == Wait::letters) return LaneState::waiting_letters;
   if (waiting == Wait::log) return LaneState::waiting_log;
   if (phase == Phase::opening) return LaneState::opening;
@@ -275,6 +296,8 @@ void Lane::Impl::publish_status(Instant now) {
     next.error = stop_error;
   } else if (waiting != Wait::none) {
     next.error = wait_error;
+  } else if (silent) {
+    next.error = silence();
   } else if (log_error) {
     next.error = *log_error;
   }

@@ -187,6 +187,8 @@ struct Lane::Impl final : LogVisitor {
   void drain();
   StepResult step(Instant now);
   bool act(Instant now);  // one thing of step(); true: it did something
+  void watch_job(Instant now);
+  static Error silence();
   void handle_job(Instant now);
   void submit(std::shared_ptr<LaneJob> job, std::function<void(LaneJob&)> run);
   void abandon_job();
@@ -275,6 +277,8 @@ struct Lane::Impl final : LogVisitor {
   std::vector<std::uint32_t> unstarted;  // slots whose first checkpoint must be written before anything else
 
   std::shared_ptr<LaneJob> job;  // under way, and what to do with its answer is known by its kind
+  Instant job_since{};           // of `job`, as first seen by a step
+  bool silent = false;           // it has had no answer for long
   Wait waiting = Wait::none;
   Error wait_error;
   Instant retry_at{};

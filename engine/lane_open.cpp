@@ -15,11 +15,11 @@ namespace {
 constexpr const char* kRowsRememberOffsets =
     "each row of this store remembers the offsets of the log that is gone: restore the topic, or rebuild the projection";
 
+constexpr const char* kOwnersChoice =
+    "restore the topic, or rebuild the projection, or run with --on-lost-data earliest to go on at the log's start without what is gone";
+
 Error lost_log(const TopicPartition& topic_partition, std::string what) {
-  return {
-      ErrorCode::log_lost, fmt::format("{}: {}", topic_partition.to_string(), std::move(what)),
-      "restore the topic, or rebuild the projection, or run with --on-lost-data earliest to go on at the log's start without what is gone",
-      false};
+  return {ErrorCode::log_lost, fmt::format("{}: {}", topic_partition.to_string(), std::move(what)), kOwnersChoice, false};
 }
 
 }  // namespace
@@ -259,6 +259,7 @@ void Lane::Impl::rewind() {
 }
 
 void Lane::Impl::lose_partition(std::uint32_t slot, Error error) {
+  if (error.hint.empty()) error.hint = kOwnersChoice;  // the client's own words, while reading, name no way out
   if (options.on_lost_data == OnLostData::stop || deps.traits.domains > 1 || deps.traits.row_watermarks) {
     if (deps.traits.row_watermarks) error.hint = kRowsRememberOffsets;
     stop_partition(slot, std::move(error));

@@ -128,7 +128,9 @@ void Lane::Impl::on_error(std::uint32_t slot, const Error& error) {
   if (error.code == ErrorCode::log_lost) {
     ++taken;
     partition.state = Partition::State::stopped;
-    lost.emplace_back(slot, error);
+    Error where = error;
+    where.message = fmt::format("reading on at offset {}: {}", partition.next_offset, error.message);
+    lost.emplace_back(slot, std::move(where));
     return;
   }
   if (!log_error) spdlog::warn("{}: {}", (*assignment)[slot].topic_partition.to_string(), error.message);

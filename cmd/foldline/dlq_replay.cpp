@@ -67,7 +67,7 @@ class ReplayWriter {
     const std::string topic = replay_topic(projection_->file);
     if (letters_.exists(topic)) return {};
     // One partition: the events of a key keep their order.
-    return producer_->ensure_topics(std::vector<std::string>{topic}, 1);
+    return producer_->ensure_topics(std::vector<std::string>{topic}, 1, kafka::DatedBy::broker);
   }
 
   Result<void> write(std::span<const LetterHead> heads) {

@@ -41,6 +41,8 @@ Error produce_error(rd_kafka_resp_err_t error, const std::string& topic) {
     hint = "give the worker's user the right to write to this topic";
   } else if (error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
     hint = "raise max.message.bytes of the topic";
+  } else if (error == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP) {
+    hint = "this machine's clock is ahead of the broker's: correct it, or set message.timestamp.type=LogAppendTime for the topic";
   }
   return {ErrorCode::dead_letter, "writing to topic " + topic + ": " + rd_kafka_err2str(error), std::move(hint), !can_never_succeed(error)};
 }
@@ -160,18 +162,18 @@ bool Producer::is_there(const std::string& topic) {
   return there;
 }
 
-Result<void> Producer::ensure_topics(std::span<const std::string> topics, int partitions) {
+Result<void> Producer::ensure_topics(std::span<const std::string> topics, int partitions, DatedBy dated_by) {
   std::vector<std::string> missing;
   for (const std::string& topic : topics) {
     if (!is_there(topic)) missing.push_back(topic);
   }
   if (missing.empty()) return {};
-  if (auto made = create_topics(missing, partitions); !made) return made;
+  if (auto made = create_topics(missing, partitions, dated_by); !made) return made;
   for (const std::string& topic : missing) static_cast<void>(is_there(topic));
   return {};
 }
 
-Result<void> Producer::create_topics(std::span<const std::string> topics, int partitions) {
+Result<void> Producer::create_topics(std::span<const std::string> topics, int partitions, DatedBy dated_by) {
   std::vector<rd_kafka_NewTopic_t*> wanted;
   std::array<char, 512> why{};
   for (const std::string& topic : topics) {
@@ -180,6 +182,7 @@ Result<void> Producer::create_topics(std::span<const std::string> topics, int pa
       rd_kafka_NewTopic_destroy_array(wanted.data(), wanted.size());
       return fail(ErrorCode::config, "topic " + topic + ": " + why.data());
     }
+    if (dated_by == DatedBy::broker) static_cast<void>(rd_kafka_NewTopic_set_config(request, "message.timestamp.type", "LogAppendTime"));
     wanted.push_back(request);
   }
   rd_kafka_queue_t* queue = rd_kafka_queue_new(impl_->client);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -26,6 +27,13 @@ struct OutgoingRecord {
   std::vector<std::pair<std::string, std::optional<std::string>>> headers;
 };
 
+// Who dates the records of a topic that is made here. A broker refuses what a producer dates an hour ahead of it (since 3.6, by
+// message.timestamp.after.max.ms): where a record must always be taken, whatever this machine's clock says, the broker dates it.
+enum class DatedBy : std::uint8_t {
+  producer,
+  broker,
+};
+
 class Producer {
  public:
   static constexpr std::chrono::milliseconds kDeliveryTimeout{15'000};
@@ -41,13 +49,13 @@ class Producer {
 
   // Creates the topics that are not there; those that are, stay as they are. `partitions` -1: the broker's default. Afterwards the client
   // knows where they are led: without this the first record waits for its next look at the topics, half a second on average.
-  Result<void> ensure_topics(std::span<const std::string> topics, int partitions);
+  Result<void> ensure_topics(std::span<const std::string> topics, int partitions, DatedBy dated_by = DatedBy::producer);
 
  private:
   struct Impl;
   explicit Producer(std::unique_ptr<Impl> impl);
   bool is_there(const std::string& topic);
-  Result<void> create_topics(std::span<const std::string> topics, int partitions);
+  Result<void> create_topics(std::span<const std::string> topics, int partitions, DatedBy dated_by);
   std::unique_ptr<Impl> impl_;
 };
 

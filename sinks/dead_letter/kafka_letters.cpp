@@ -35,8 +35,9 @@ Result<void> KafkaLetters::ensure_topics(std::span<const Letter> letters) {
   }
   if (missing.empty()) return {};
   const std::vector<std::string> names(missing.begin(), missing.end());
+  // Dated by the broker: a letter must be taken from a machine whose clock is wrong, too (G28).
   // One partition unless the broker's default says more: letters are few, and their order by time is worth keeping.
-  if (auto made = producer_->ensure_topics(names, 1); !made) {
+  if (auto made = producer_->ensure_topics(names, 1, kafka::DatedBy::broker); !made) {
     // Not allowed to create topics is no reason to stop when the topic exists: producing tells.
     spdlog::warn("dead letters: {}", made.error().message);
     return {};

@@ -196,11 +196,20 @@ Error error_of(const Answer& answer, std::string_view doing) {
   return out;
 }
 
+// A 400 that speaks of the index, not of the document: somebody closed it, or took the write alias away. No event is to blame (G19, G27).
+static bool is_about_the_index(const ItemAnswer& item) {
+  if (item.error_type == "index_closed_exception") return true;
+  return item.error_type == "illegal_argument_exception" && item.reason.find("write index") != std::string::npos;
+}
+
 Error error_of(const ItemAnswer& item, std::string_view doing) {
-  const bool alias = item.status == 404;
-  return {may_pass(item.status) ? ErrorCode::store_unavailable : ErrorCode::store_rejected,
-          fmt::format("{}: the search store answers {} {}: {}", doing, item.status, item.error_type, item.reason),
-          alias ? "the index or its write alias is gone: start the worker anew" : hint_of(item.status), may_pass(item.status)};
+  const bool about_index = is_about_the_index(item);
+  const bool passes = may_pass(item.status) || about_index;
+  std::string hint = hint_of(item.status);
+  if (item.status == 404) hint = "the index or its write alias is gone: start the worker anew";
+  if (about_index) hint = "open the index, or give it its write alias back; the worker goes on by itself";
+  return {passes ? ErrorCode::store_unavailable : ErrorCode::store_rejected,
+          fmt::format("{}: the search store answers {} {}: {}", doing, item.status, item.error_type, item.reason), std::move(hint), passes};
 }
 
 void BulkBody::begin(BulkOp op, const DocumentRef& document, std::int64_t seq_no, std::int64_t primary_term) {

@@ -25,6 +25,13 @@ tl::unexpected<Error> login_refused(const Address& address, std::string_view ref
   return fail(std::move(error));
 }
 
+// What is gone can't be told from what never was.
+std::string evicted(std::string_view info) {
+  const std::string_view count = info_value(info, "evicted_keys");
+  if (count.empty() || count == "0") return {};
+  return fmt::format("; this server has evicted {} keys since its start: if rows were among them, rebuild the projection", count);
+}
+
 // Every command of the scripts, on a key of each type. Answers the first that is refused.
 constexpr std::string_view kProbeScript = R"LUA(
 local key = KEYS[1]
@@ -72,7 +79,7 @@ Result<void> check_server(std::string_view info, const std::string& where) {
     return fail(
         ErrorCode::config,
         fmt::format("Redis' maxmemory-policy is {} ({}): it could evict rows and checkpoints", policy.empty() ? "unknown" : policy, where),
-        "CONFIG SET maxmemory-policy noeviction, and in redis.conf; rows that may go should `expire` (G22)");
+        fmt::format("CONFIG SET maxmemory-policy noeviction, and in redis.conf; rows that may go should `expire` (G22){}", evicted(info)));
   }
   if (info_value(info, "role") != "master") {
     return fail(ErrorCode::store_unavailable, fmt::format("this Redis is a replica ({})", where),
@@ -129,6 +136,16 @@ Result<void> check_rebuild_commands(Connection& connection, const std::string& s
                 "ACL SETUSER NAME +rename +scan +unlink +srandmember +hincrby; docs/redis.md lists all that a worker needs");
   }
   return {};
+}
+
+Result<void> recheck_server(Session& session, const Address& address) {
+  Request request;
+  request.command({"INFO"});
+  const auto replies = session.connection.round_trip(request);
+  if (!replies) return fail(replies.error());
+  const Reply& info = replies->front();
+  if (info.is_error()) return fail(refusal(fmt::format("asking for INFO ({})", address.to_string()), info.text()));
+  return check_server(info.text(), address.to_string());
 }
 
 Result<void> check_commands(Connection& connection, const std::string& scratch_key) {

@@ -21,6 +21,8 @@ struct Session {
   static Result<Session> open(const Address& address, const Timeouts& timeouts);
 };
 
+// The same check of an open session; its connection is broken afterwards when the answer did not come.
+Result<void> recheck_server(Session& session, const Address& address);
 // What INFO says of the server. `info` is its whole text.
 Result<void> check_server(std::string_view info, const std::string& where);
 // "maxmemory_policy" → "noeviction"; empty: not there.

@@ -6,6 +6,7 @@
 // One connection, made when first needed and again after it was lost. One thread at a time, but for check().
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,8 @@ inline constexpr std::size_t kMaxBatchBytes = 8 * 1024 * 1024;
 inline constexpr int kCommitAttempts = 3;
 // How often rows that somebody else changed between reading and writing are read again before the engine waits and tries later.
 inline constexpr int kReadAttempts = 5;
+// How often the server is asked whether it still is one that may be used (G22).
+inline constexpr std::chrono::seconds kServerCheck{5};
 
 // Names in one step of going live; each costs its script up to four commands, so this is 2 to 4 ms (G21).
 inline constexpr std::size_t kSwitchBatchKeys = 250;
@@ -69,6 +72,7 @@ class RedisSink final : public Sink {
 
   std::shared_ptr<const StoreShared> store_;
   std::optional<Session> session_;
+  std::chrono::steady_clock::time_point check_server_at_{};
   std::string script_sha1_;
   RowEncoder encoder_;
   ComparedRows compared_;

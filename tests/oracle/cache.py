@@ -24,6 +24,7 @@ class Expected:
     buyers: Dict[str, Set[str]] = dataclasses.field(default_factory=lambda: collections.defaultdict(set))
     receipts: Dict[str, Dict[str, Any]] = dataclasses.field(default_factory=dict)
     letters: Dict[str, str] = dataclasses.field(default_factory=dict)
+    history: Dict[Any, List[str]] = dataclasses.field(default_factory=lambda: collections.defaultdict(list))  # key -> what happened
     records: int = 0
     duplicates: int = 0
 
@@ -53,6 +54,7 @@ def _apply(expected: Expected, seen: Dict[str, int], record: Any, window: int) -
             seen[event_id] = record.offset
             if before is not None and before >= record.offset - window:
                 expected.duplicates += 1
+                _note(expected, record, event, "duplicate")
                 return
         if not isinstance(event.get("event_type"), str):
             raise Letter("no event_type")
@@ -81,6 +83,7 @@ def _project(expected: Expected, record: Any, event: Dict[str, Any], time: datet
     if order_id is None:
         raise Letter("order_id is null")
     change(expected, order_id, data, time, event.get("event_id") or record.position)
+    _note(expected, record, event, "applied")
 
 
 def _set(expected: Expected, order_id: str, time: datetime.datetime, event_id: str, **fields: Any) -> None:
@@ -129,3 +132,15 @@ def _shipped(expected: Expected, order_id: str, _: Dict[str, Any], time: datetim
 def _cancelled(expected: Expected, order_id: str, _: Dict[str, Any], time: datetime.datetime, event_id: str) -> None:
     _set(expected, order_id, time, event_id, status="cancelled")
     expected.receipts.pop(order_id, None)
+
+
+def _note(expected: Expected, record: Any, event: Dict[str, Any], what: str) -> None:
+    """In the history of every key that the event is about."""
+    data = event.get("payload")
+    if not isinstance(data, dict):
+        return
+    line = f"{record.position} {event.get('event_id')} {event.get('event_type')} at {event.get('occurred_at')}: {what}"
+    keys = [data.get("order_id"), data.get("customer_id"), str(event.get("occurred_at"))[:10]]
+    for key in keys:
+        if isinstance(key, str):
+            expected.history[key].append(line)

@@ -5,6 +5,7 @@ from typing import Any, Dict, List
 from .orders import Expected
 
 MAX_SHOWN = 10
+MAX_EVENTS = 1_000  # of one key
 
 
 def table_differences(name: str, expected: Dict[Any, dict], actual: Dict[Any, dict], history: Dict[Any, List[str]]) -> List[str]:
@@ -19,7 +20,10 @@ def table_differences(name: str, expected: Dict[Any, dict], actual: Dict[Any, di
                 lines += [f"  expected {want}", f"  the store holds {have}"]
             else:
                 lines += [f"  {field}: expected {want[field]!r}, the store holds {have.get(field)!r}" for field in want if want[field] != have.get(field)]
-            lines += [f"  event {line}" for line in history.get(key, [])]
+            events = history.get(key, [])
+            lines += [f"  event {line}" for line in events[:MAX_EVENTS]]
+            if len(events) > MAX_EVENTS:
+                lines.append(f"  and {len(events) - MAX_EVENTS} events more")
             out.append("\n".join(lines))
         else:
             out.append("")
@@ -39,5 +43,5 @@ def letter_differences(expected: Dict[str, str], letters: List[dict]) -> List[st
 
 def differences(expected: Expected, fact_orders: Dict[Any, dict], daily_revenue: Dict[Any, dict], letters: List[dict]) -> List[str]:
     out = table_differences("fact_orders", expected.fact_orders, fact_orders, expected.history)
-    out += table_differences("daily_revenue", expected.daily_revenue, daily_revenue, {})
+    out += table_differences("daily_revenue", expected.daily_revenue, daily_revenue, expected.day_history)
     return out + letter_differences(expected.letters, letters)

@@ -41,6 +41,7 @@ class Expected:
     daily_revenue: Dict[Tuple[datetime.date, str], Row] = dataclasses.field(default_factory=dict)
     letters: Dict[str, str] = dataclasses.field(default_factory=dict)  # position -> why
     history: Dict[str, List[str]] = dataclasses.field(default_factory=lambda: collections.defaultdict(list))  # order -> what happened
+    day_history: Dict[Any, List[str]] = dataclasses.field(default_factory=lambda: collections.defaultdict(list))  # (day, currency) -> the same
     records: int = 0
     duplicates: int = 0
     distinct_events: int = 0
@@ -242,7 +243,12 @@ def _note(expected: Expected, record: Any, event: Dict[str, Any], what: str) -> 
     if isinstance(order_id, str):
         line = f"{record.position} {event.get('event_id')} {event.get('event_type')} at {event.get('occurred_at')}"
         total = data.get("total_cents")
-        expected.history[order_id].append(f"{line}{'' if total is None else f' total_cents={total}'}: {what}")
+        line = f"{line}{'' if total is None else f' total_cents={total}'}: {what}"
+        expected.history[order_id].append(line)
+        try:
+            expected.day_history[parse_time(event["occurred_at"]).date(), data["currency"]].append(line)
+        except (Letter, KeyError, TypeError):
+            pass  # an event that belongs to no day
 
 
 def check_generated(expected: Expected, totals: Dict[str, Any]) -> List[str]:

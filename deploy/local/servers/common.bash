@@ -11,7 +11,7 @@
 #
 # A server's state is in $state/NAME: ports, log, data. Of these only the data directory belongs to the user that runs the servers.
 
-readonly wait_ready_s=60 wait_stop_s=30 port_first=20000 port_last=31999
+readonly wait_ready_s=${STACK_WAIT_S:-60} wait_stop_s=30 port_first=20000 port_last=31999
 
 die() { echo "stack: $*" >&2; exit 1; }
 

@@ -19,8 +19,9 @@ Headers = Sequence[Tuple[str, Optional[bytes]]]
 
 
 class Kafka:
-    def __init__(self, brokers: str):
+    def __init__(self, brokers: str, replicas: int = 1):
         self.brokers = brokers
+        self._replicas = replicas
         self._admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": brokers})
         self._producer = self._new_producer()
 
@@ -38,7 +39,7 @@ class Kafka:
 
     def create_topic(self, topic: str, partitions: int = 4, config: Optional[Dict[str, str]] = None) -> str:
         config = {"max.message.bytes": str(MAX_RECORD_BYTES), **(config or {})}
-        request = confluent_kafka.admin.NewTopic(topic, partitions, 1, config=config)
+        request = confluent_kafka.admin.NewTopic(topic, partitions, self._replicas, config=config)
         self._admin.create_topics([request], operation_timeout=TIMEOUT_S)[topic].result(TIMEOUT_S)
         wait_until(lambda: self.partitions(topic) == partitions, TIMEOUT_S, f"topic {topic} has {partitions} partitions")
         return topic

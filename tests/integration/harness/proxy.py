@@ -1,8 +1,9 @@
-"""A TCP proxy that misbehaves on command: cuts, stalls, swallows answers."""
+"""A TCP proxy that misbehaves on command: cuts, stalls, slows down, refuses, swallows answers, points elsewhere."""
 
 import socket
 import struct
 import threading
+import time
 from typing import List, Optional, Tuple
 
 CHUNK_BYTES = 16 * 1024
@@ -19,6 +20,9 @@ class Proxy:
         self._flowing.set()
         self._swallowing = False
         self._budget: Optional[int] = None  # bytes to the server until it stalls
+        self._refusing = False
+        self._delay_s = 0.0  # of each chunk, each way
+        self._bytes_per_s: Optional[float] = None  # each way and connection
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -42,12 +46,27 @@ class Proxy:
         with self._lock:
             self._budget = to_server_bytes
 
+    def refuse(self) -> None:
+        """Every connection ends, and so does every new one: nobody listens there."""
+        self._refusing = True
+        self.cut()
+
+    def slow_down(self, delay_s: float = 0.0, bytes_per_s: Optional[float] = None) -> None:
+        """A long way, or a thin one."""
+        self._delay_s, self._bytes_per_s = delay_s, bytes_per_s
+
+    def point_at(self, target: Tuple[str, int]) -> None:
+        """Another server answers at this address, as after a failover; open connections end."""
+        self._target = target
+        self.cut()
+
     def swallow_answers(self) -> None:
         """The server hears everything, its answers are lost."""
         self._swallowing = True
 
     def flow(self) -> None:
-        self._swallowing = False
+        self._swallowing = self._refusing = False
+        self.slow_down()
         with self._lock:
             self._budget = None
         self._flowing.set()
@@ -69,6 +88,9 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            if self._refusing:
+                _reset(client)
+                continue
             try:
                 server = socket.create_connection(self._target, timeout=5)
                 server.settimeout(None)
@@ -89,6 +111,8 @@ class Proxy:
                     return
                 if not to_server and self._swallowing:
                     continue
+                if self._delay_s or self._bytes_per_s:
+                    time.sleep(self._delay_s + len(data) / (self._bytes_per_s or float("inf")))
                 while data:
                     self._flowing.wait()
                     part = self._take(data) if to_server else data

@@ -9,7 +9,7 @@ from typing import Dict, Optional
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 DATA = ROOT / "tests" / "data"
 STACK = ROOT / "deploy" / "local" / "stack"
-STACK_TIMEOUT_S = 180
+STACK_TIMEOUT_S = 400
 
 
 class Stack:

@@ -105,6 +105,22 @@ TEST_F(LaneFaults, AwayStoreIsSaidAndBackedOffAndNothingIsReadWithoutBound) {
   expect_as_the_log_says();
 }
 
+TEST_F(LaneFaults, AStoreThatKeepsSilentIsSaidLongBeforeItsDeadline) {
+  start();
+  settle();
+  append("|add|k|1");
+  for (int i = 0; i < 10 && h->executor.jobs.empty(); ++i) h->lane->step(now);
+  ASSERT_FALSE(h->executor.jobs.empty()) << "a commit that nobody carries out";
+  now += seconds(14);
+  EXPECT_EQ(h->lane->step(now).state, LaneState::running);
+  now += seconds(2);
+  EXPECT_EQ(h->lane->step(now).state, LaneState::waiting_store);
+  EXPECT_NE(h->lane->status().describe().find("no answer"), std::string::npos) << h->lane->status().describe();
+  settle_for_a_minute();
+  EXPECT_EQ(h->lane->state(), LaneState::running);
+  expect_as_the_log_says();
+}
+
 TEST_F(LaneFaults, TheSameBatchIsTriedAgainUnderTheSameIdSoALostAnswerCountsOnce) {
   start();
   settle();

@@ -1,0 +1,119 @@
+"""OpenSearch dies, refuses, is slow, answers in part or not at all, loses its shards, is closed."""
+
+import time
+
+from harness.waiting import wait_until
+from kit.fault import Fault, RETRIES, Told, WAITING_STORE
+from kit.world import World
+
+STORES = ("search",)
+AWAY = Told("", "waiting for the store", WAITING_STORE, within_s=60)
+
+
+def kill(world: World) -> None:
+    world.store.kill()
+
+
+def start(world: World) -> None:
+    world.store.start()
+    world.scenario.wait_green()
+
+
+def overload(world: World) -> None:
+    world.store.http.overloaded = True
+
+
+def refuse_some(world: World) -> None:
+    world.store.http.refused_share = 0.3
+    wait_struck(world, 3)
+
+
+def lose_answers(world: World) -> None:
+    world.store.http.lost_share = 0.5
+    wait_struck(world, 5)
+
+
+def slow(world: World) -> None:
+    world.store.http.delay_s = 2.0
+
+
+def calm(world: World) -> None:
+    world.store.http.calm()
+
+
+def wait_struck(world: World, times: int) -> None:
+    if world.notes.get("combined"):
+        return  # another fault may keep the workers from sending any
+    before = world.store.http.struck
+    wait_until(lambda: world.store.http.struck >= before + times, 60, "bulks were struck")
+
+
+def index(world: World) -> str:
+    return f"{world.name}-fact_orders-g1"
+
+
+def close_index(world: World) -> None:
+    world.scenario.search.ask("POST", f"/{index(world)}/_close")
+
+
+def open_index(world: World) -> None:
+    world.scenario.search.ask("POST", f"/{index(world)}/_open")
+    world.scenario.wait_green()
+
+
+def block_writes(world: World) -> None:
+    """As the cluster itself does when its disk passes the flood stage."""
+    world.scenario.search.ask("PUT", f"/{index(world)}/_settings", {"index.blocks.read_only_allow_delete": True})
+
+
+def allow_writes(world: World) -> None:
+    world.scenario.search.ask("PUT", f"/{index(world)}/_settings", {"index.blocks.read_only_allow_delete": None})
+
+
+def make_red(world: World) -> None:
+    """Closed, told to live on a node that is not there, opened again: its shards have no place."""
+    world.scenario.search.ask("POST", f"/{index(world)}/_close")
+    world.scenario.search.ask("PUT", f"/{index(world)}/_settings", {"index.routing.allocation.require._name": "no-such-node"})
+    world.scenario.search.ask("POST", f"/{index(world)}/_open?wait_for_active_shards=0")
+
+
+def make_green(world: World) -> None:
+    world.scenario.search.ask("PUT", f"/{index(world)}/_settings", {"index.routing.allocation.require._name": None})
+    world.scenario.wait_green()
+
+
+def freeze(world: World) -> None:
+    world.store.proxy.stall()
+    time.sleep(3)
+
+
+def flow(world: World) -> None:
+    world.store.proxy.flow()
+
+
+def cut_answers(world: World) -> None:
+    for _ in range(6):
+        world.store.proxy.swallow_answers()
+        time.sleep(world.random.uniform(0.01, 0.3))
+        world.store.proxy.cut()
+        world.store.proxy.flow()
+        time.sleep(world.random.uniform(0, 0.2))
+
+
+def nothing(_: World) -> None:
+    pass
+
+
+FAULTS = [
+    Fault("kill -9", kill, start, AWAY, stores=STORES, short=True),
+    Fault("429 to every bulk", overload, calm, Told("429", "waiting for the store", WAITING_STORE), stores=STORES),
+    Fault("bulks that fail in part", refuse_some, calm, stores=STORES, short=True),
+    Fault("answers lost", lose_answers, calm, Told(log="waiting for the store", metric=RETRIES), stores=STORES),
+    Fault("connections cut around bulks", cut_answers, nothing, stores=STORES),
+    Fault("a slow node (2 s a request)", slow, calm, stores=STORES, hold_s=(5, 6), times=1, progress_goes_on=True),
+    Fault("a silent network", freeze, flow, stores=STORES),
+    Fault("an index closed by hand", close_index, open_index, Told("clos", "waiting for the store", WAITING_STORE), stores=STORES, hold_s=(2, 4)),
+    Fault("an index blocked (flood stage)", block_writes, allow_writes, Told("block", "waiting for the store", WAITING_STORE), stores=STORES, hold_s=(2, 4)),
+    Fault("a red index", make_red, make_green, Told("", "waiting for the store", WAITING_STORE, within_s=120), stores=STORES, times=1),
+]
+COMBINABLE = [f for f in FAULTS if f.name.split()[0] in ("kill", "429", "bulks", "answers", "connections")]
