@@ -191,7 +191,7 @@ FAULTS = [
     Fault("restart (fast)", stop, start, STOP_TOLD),
     Fault("failover to a streaming replica that is behind", fail_over, nothing, times=2, hold_s=(0, 0.5), short=True),
     Fault("cut in the middle of COPY", cut_in_a_copy, flow, Told(log="waiting for the store", metric=RETRIES), times=8, hold_s=(0, 0.3)),
-    Fault("cut between COMMIT and its answer", lose_an_answer, flow, Told(log="waiting for the store"), times=10, hold_s=(0, 0.3), short=True),
+    Fault("cut between COMMIT and its answer", lose_an_answer, flow, times=10, hold_s=(0, 0.3), short=True),
     Fault("a table locked past the lock time-out", lock_a_table, unlock, Told("lock", "waiting for the store", WAITING_STORE), times=1, hold_s=(2, 4)),
     Fault("the checkpoints locked past the lock time-out", lock_checkpoints, unlock, Told("lock", "waiting for the store", WAITING_STORE), times=1, hold_s=(2, 4)),
     Fault("deadlocks with a foreign session", deadlock, end_deadlock, times=2),
