@@ -75,6 +75,20 @@ TEST_F(RedisCommit, ACheckpointElsewhereFencesEvenForTheOwnerG1) {
   EXPECT_EQ(server.show("p:count:a"), "1");
 }
 
+TEST_F(RedisCommit, OneLostPartitionFencesTheWholeBatchG2) {
+  open({counter_view()}, 2);
+  const std::vector<TopicPartition> lost = {lane.partitions[1]};
+  auto other = std::move(*store->new_sink());
+  ASSERT_TRUE(other->open({lost, Uuid::random(), 0}));
+  BatchBuilder builder(views);
+  builder.merge(builder.row(0, {builder.text("a")}), 0, Op::add, Value::integer(5));
+  builder.partition(0, 0, 1);
+  builder.partition(1, 0, 1);
+  EXPECT_THAT(said(lane.sink->commit(builder.batch(lane.owner))), StartsWith("fenced"));
+  EXPECT_EQ(server.show("p:count:a"), "(none)");
+  EXPECT_EQ(stored_offset(0), "0");
+}
+
 TEST_F(RedisCommit, AFirstCommitIsFencedTooG1) {
   store = prepared_store({counter_view()});
   views = {counter_view()};
@@ -294,8 +308,10 @@ TEST_F(RedisCommit, ProcessedIdsAreAppendedTrimmedAndLoaded) {
   }
   EXPECT_EQ(firsts, (std::vector<std::int64_t>{20, 30}));
   EXPECT_EQ(offsets.size(), 20U);
-  const auto narrow = other->open({lane.partitions, Uuid::random(), 5});
-  ASSERT_EQ((*narrow)[0].ids.size(), 1U);
+  const auto chunks_within = [&](std::int64_t window) { return (*other->open({lane.partitions, Uuid::random(), window}))[0].ids.size(); };
+  EXPECT_EQ(chunks_within(5), 1U);
+  EXPECT_EQ(chunks_within(10), 1U);
+  EXPECT_EQ(chunks_within(11), 2U) << "[29, 40) reaches the last ID of the chunk before";
 }
 
 TEST_F(RedisCommit, IdsPastACheckpointThatWasMovedBackAreDroppedG15) {
@@ -310,6 +326,24 @@ TEST_F(RedisCommit, IdsPastACheckpointThatWasMovedBackAreDroppedG15) {
   BatchBuilder back(views);
   back.partition(0, 10, 3);
   ASSERT_EQ(said(lane.sink->commit(back.batch(lane.owner))), "committed");
+  EXPECT_EQ(server.show("foldline:{p:g1:b0}:ids:0:t"), "(none)");
+}
+
+// The store itself went back (a failover): nobody committed a smaller offset, so whoever opens next drops what is past it.
+TEST_F(RedisCommit, IdsPastACheckpointThatFellBackAreDroppedOnTakeoverG15) {
+  open({counter_view()});
+  BatchBuilder builder(views);
+  IdPacker packer;
+  packer.add(Hash128{1, 1}, 5);
+  PartitionCommit& part = builder.partition(0, 0, 10);
+  part.ids = packer.bytes();
+  part.ids_first_offset = part.ids_last_offset = 5;
+  ASSERT_EQ(said(lane.sink->commit(builder.batch(lane.owner))), "committed");
+  server.ask({"HSET", "foldline:{p:g1:b0}:checkpoint:0:t", "next_offset", "3"});
+  auto other = std::move(*store->new_sink());
+  const auto opened = other->open({lane.partitions, Uuid::random(), 1'000});
+  ASSERT_TRUE(opened);
+  EXPECT_TRUE((*opened)[0].ids.empty());
   EXPECT_EQ(server.show("foldline:{p:g1:b0}:ids:0:t"), "(none)");
 }
 

@@ -116,6 +116,22 @@ TEST_F(LaneFaults, TheSameBatchIsTriedAgainUnderTheSameIdSoALostAnswerCountsOnce
   expect_as_the_log_says();
 }
 
+// The group's offset tells people of lag, and tells that there was a checkpoint (G22): it is never ahead of the store's.
+TEST_F(LaneFaults, TheGroupsOffsetIsNeverAheadOfTheStores) {
+  start();
+  append("a|add|k|1");
+  settle();
+  EXPECT_EQ(h->log.group_offset(0), 1);
+  fail_at(Step::commit_begin, 0, 0, 1'000'000);
+  append("b|add|k|1");
+  settle_for_a_minute();
+  EXPECT_EQ(h->lane->state(), LaneState::waiting_store);
+  EXPECT_EQ(h->log.group_offset(0), 1);
+  the_store().set_fault_hook({});
+  settle_for_a_minute();
+  EXPECT_EQ(h->log.group_offset(0), 2);
+}
+
 TEST_F(LaneFaults, LettersComeBeforeTheCommitThatSkipsTheirEvents) {
   start();
   settle();
