@@ -48,7 +48,7 @@ void put(ChangeList& out, Arena& arena, std::uint32_t view, const std::string& k
 std::vector<ViewSchema> projection_views() {
   std::vector<ViewSchema> views;
   views.push_back(view("rows", {field("s", TypeKind::text, {Op::set}), field("n", TypeKind::bigint, {Op::add}),
-                                field("m", TypeKind::bigint, {Op::add, Op::max})}));
+                                field("m", TypeKind::bigint, {Op::set, Op::add, Op::max})}));
   views.push_back(view("totals", {field("n", TypeKind::bigint, {Op::add})}));
   return views;
 }
@@ -89,6 +89,7 @@ Result<void> FakeProjector::project(const Event& event, Arena& arena, ChangeList
   if (type == "del") put(out, arena, 0, key, {}, RowOp::erase);
   if (type == "max") put(out, arena, 0, key, {{kM, Op::max, number()}});
   if (type == "addm") put(out, arena, 0, key, {{kM, Op::add, number()}});
+  if (type == "setm") put(out, arena, 0, key, {{kM, Op::set, number()}});
   if (type == "at") put(out, arena, 0, key, {{kAt, Op::set, Value::timestamp(std::stoll(parts[3]) * 1'000'000)}});
   if (type == "mix") {
     put(out, arena, 0, key, {{kM, Op::add, number()}});
@@ -199,6 +200,8 @@ ExpectedState ExpectedState::of(const FakeBroker& broker, const std::vector<Topi
         rows.erase(key);
       } else if (type == "max") {
         rows[key].m = std::max(rows[key].m, std::stoll(parts[3]));
+      } else if (type == "setm") {
+        rows[key].m = std::stoll(parts[3]);
       } else if (type == "addm") {
         rows[key].m += std::stoll(parts[3]);
       } else if (type == "add") {

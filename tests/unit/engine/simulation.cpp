@@ -60,9 +60,9 @@ void Simulation::produce() {
     const int back = one_in(4) ? 1 + static_cast<int>(below(static_cast<std::size_t>(options_.id_window) + 8)) : 0;
     id = "e" + std::to_string(back > 0 && next_id_[p] > back ? next_id_[p] - back : next_id_[p]++);
   }
-  static constexpr const char* kTypes[] = {"set", "add", "add", "add", "del", "max", "addm", "nop", "skip"};
+  static constexpr const char* kTypes[] = {"set", "add", "add", "add", "del", "max", "addm", "setm", "nop", "skip"};
   static constexpr const char* kBad[] = {"bad", "reject", "poison", "mix"};
-  const std::string type = one_in(12) ? kBad[below(4)] : kTypes[below(9)];
+  const std::string type = one_in(12) ? kBad[below(4)] : kTypes[below(10)];
   broker_.append(partition, (one_in(40) ? "!" : "") + id + "|" + type + "|" + key + "|" + std::to_string(1 + below(9)));
 }
 
@@ -208,6 +208,7 @@ std::string Simulation::verdict() const {
   out += difference("totals", store_->dump(1), expected.dump_totals());
   const auto lines = [](const std::set<std::string>& s) { return std::vector<std::string>(s.begin(), s.end()); };
   out += difference("letters", lines(letters_.ids()), lines(expected.letters));
+  out += unsorted_ids(*store_);
   const auto checkpoints = store_->checkpoints();
   for (const TopicPartition& partition : partitions_) {
     const auto found =
