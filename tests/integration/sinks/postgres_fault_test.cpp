@@ -341,6 +341,9 @@ TEST_F(PostgresFault, SessionSettingsArePinned) {
   run("ALTER DATABASE " + quote_identifier(database()) + " SET synchronous_commit = off");
   run("ALTER DATABASE " + quote_identifier(database()) + " SET default_transaction_isolation = 'serializable'");
   run("ALTER DATABASE " + quote_identifier(database()) + " SET standard_conforming_strings = off");
+  run("CREATE FUNCTION is_pinned() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+      " IF current_setting('transaction_isolation') <> 'read committed' THEN RAISE 'not pinned' USING ERRCODE = 'check_violation'; END IF;"
+      " RETURN NEW; END $$; CREATE TRIGGER pinned BEFORE INSERT ON v FOR EACH ROW EXECUTE FUNCTION is_pinned()");
   auto lane = open_sink(*store_);
   EXPECT_EQ(said(add_one(lane, 0)), "committed");
   auto connection = Connection::open({Secret(url()), "foldline/x", {}});

@@ -22,7 +22,9 @@ class PostgresGenerations : public PostgresFixture {
 
 TEST_F(PostgresGenerations, CommitsOfOneLeaveTheOthersCheckpointsAlone) {
   auto live = prepared_store(views_);
-  auto building = new_store(views_, "p", 2);
+  StoreOptions options;
+  options.building = true;
+  auto building = new_store(views_, "p", 2, options);
   ASSERT_TRUE(building->prepare());
   auto of_live = open_sink(*live);
   auto of_building = open_sink(*building);

@@ -177,12 +177,12 @@ TEST_F(LaneFaults, HalvingFindsManyPoisonsAndKeepsTheEventsOfOtherViewsOut) {
 
 TEST_F(LaneFaults, HalvingShortensARangeThatCantBeFoldedWithoutAnEarlierSet) {
   // The set and what comes after it is one value; without it, once it is committed, `max` after `addm` can't be folded.
-  append("|setm|k|5");
-  append("|addm|k|1");
+  append("|setm|j|5");
+  append("|addm|j|1");
   append("|poison|w|1");
-  append("|addm|k|2");
-  append("|max|k|100");
-  append("|addm|k|1");
+  append("|addm|j|2");
+  append("|max|j|100");
+  append("|addm|j|1");
   // del swallows what comes before.
   append("|addm|k|5");
   append("|poison|x|1");
@@ -262,6 +262,7 @@ TEST_F(LaneFaults, PolicyStopStopsThePartitionAtItsEventAndTheOthersGoOn) {
     append("a|add|k|1");
     append("b|" + type + "|k|1");
     append("c|add|k|1");
+    broker.control_records(tp, 1);  // so that the log's end is more than the last record
     broker.append(other, "d|add|j|1");
     start({{tp, 0, false}, {other, 0, false}});
     settle();

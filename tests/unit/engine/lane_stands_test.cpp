@@ -62,6 +62,31 @@ TEST_F(LaneStands, ARewoundLaneForgetsTheIdsThatItHadRead) {
   expect_as_the_log_says();
 }
 
+// G6: the log's end may lie behind control records, past the last event. The part of a batch that is committed first does not reach it.
+TEST_F(LaneStands, APartOfABatchDoesNotMoveTheCheckpointToTheLogsEnd) {
+  const std::vector<std::vector<std::string>> batches = {
+      {"a|addm|k|5", "b|max|k|100"},               // cut: they can't be folded into one
+      {"a|add|k|1", "b|poison|k|1", "c|add|k|1"},  // halved: the store refuses one
+  };
+  for (const std::vector<std::string>& events : batches) {
+    SCOPED_TRACE(events.back());
+    broker.recreate(tp);
+    letters.clear();
+    make_store({});
+    for (const std::string& event : events) append(event);
+    broker.control_records(tp, 1);
+    start();
+    for (int i = 0; i < 1'000 && checkpoint() < 1; ++i) {
+      h->executor.run_one();
+      if (checkpoint() < 1) h->lane->step(now);
+    }
+    EXPECT_EQ(checkpoint(), 1);
+    start();  // killed right then
+    settle_for_a_minute();
+    expect_as_the_log_says();
+  }
+}
+
 // G15: trimmed is what no part of the store needs any more. Kafka's retention may have reached the checkpoint: nothing is read again.
 TEST_F(LaneStands, ACrashBetweenPartsLeavesTheIdsThatTheSlowestPartNeeds) {
   options.id_window = 50;

@@ -208,7 +208,6 @@ std::string Simulation::verdict() const {
   out += difference("totals", store_->dump(1), expected.dump_totals());
   const auto lines = [](const std::set<std::string>& s) { return std::vector<std::string>(s.begin(), s.end()); };
   out += difference("letters", lines(letters_.ids()), lines(expected.letters));
-  out += unsorted_ids(*store_);
   const auto checkpoints = store_->checkpoints();
   for (const TopicPartition& partition : partitions_) {
     const auto found =
