@@ -150,22 +150,3 @@ def test_a_lock_that_someone_else_holds_is_waited_for(scenario):
     scenario.wait_caught_up()
     scenario.check()
     assert worker.running
-
-
-def test_a_worker_whose_store_is_held_gives_its_partitions_up_all_the_same(scenario):
-    """G7: a revoked worker waits two seconds for the batch in flight and then leaves it; the fence protects. Its group must not wait for a lock."""
-    scenario.make_topic(4).write_file()
-    held = scenario.start_worker().wait_ready()
-    scenario.generate(200)
-    scenario.wait_caught_up()
-    with scenario.database.cursor() as cursor:
-        cursor.execute("BEGIN")
-        cursor.execute("LOCK TABLE analytics.fact_orders IN ACCESS EXCLUSIVE MODE")
-        scenario.generate(200, seed=7)
-        other = scenario.start_worker()
-        wait_until(lambda: "assigned 2 partitions" in other.log(), 20, "the other worker has its share")
-        assert "a batch was left uncommitted" in held.log()
-        cursor.execute("ROLLBACK")
-    scenario.wait_caught_up()
-    scenario.check()
-    assert held.running and other.running
