@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PYTHON ?= /usr/bin/python3
 export JOBS PYTHON
 
-.PHONY: build deps demo demo-stop test test-elasticsearch unit integration chaos chaos-short soak asan tsan package format format-check rooms tidy image manifests bench clean stack-down help
+.PHONY: build deps demo demo-stop test test-elasticsearch unit integration chaos chaos-short soak mutations asan tsan package format format-check rooms tidy image manifests bench clean stack-down help
 .DEFAULT_GOAL := build
 
 build: ## the program: build/foldline
@@ -51,6 +51,10 @@ asan: ## the unit tests under the address and undefined-behaviour sanitizers
 
 tsan: ## the engine's tests under the thread sanitizer
 	@deploy/checks/test tsan
+
+mutations: ## breaks each rule of the guarantee on purpose; a test must notice every time
+	@deploy/local/install build servers test
+	@deploy/checks/mutations
 
 package: ## installs to a scratch place and builds a worker of someone else's against it
 	@deploy/checks/package

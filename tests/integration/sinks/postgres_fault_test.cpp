@@ -165,6 +165,33 @@ TEST_F(PostgresFault, OurOwnLostBackendIsEnded) {
   EXPECT_FALSE(ghost->exec("SELECT 1"));
 }
 
+// G18: the server gives process IDs anew. A backend that has the recorded one, but began at another time, is somebody else's.
+TEST_F(PostgresFault, ABackendWithAReusedProcessIdIsNotEnded) {
+  auto lane = open_sink(*proxied_store_);
+  ASSERT_EQ(said(add_one(lane, 0)), "committed");
+  auto other = Connection::open({Secret(url()), "foldline/other", {}});
+  ASSERT_TRUE(other);
+  const std::string pid = std::to_string(other->backend_pid());
+  run("UPDATE foldline.checkpoint SET backend_pid = " + pid +
+      ", backend_start_us = (SELECT (extract(epoch FROM backend_start) * 1000000)::int8 - 1 FROM pg_stat_activity WHERE pid = " + pid +
+      ")");
+  ASSERT_TRUE(other->exec("BEGIN; SELECT FROM foldline.checkpoint FOR UPDATE"));
+  EXPECT_THAT(said(add_one(lane, 1)), HasSubstr("55P03"));
+  EXPECT_TRUE(other->exec("COMMIT")) << "not ours to end";
+  EXPECT_EQ(said(add_one(lane, 1)), "committed");
+}
+
+// G18: after a reconnect the checkpoint names the backend that commits now, or nobody could end it.
+TEST_F(PostgresFault, ACommitRecordsTheBackendThatItRunsOn) {
+  auto lane = open_sink(*store_);
+  ASSERT_EQ(said(add_one(lane, 0)), "committed");
+  end_backends();
+  ASSERT_EQ(said(add_one(lane, 1)), "committed");
+  EXPECT_EQ(value("SELECT count(*) FROM foldline.checkpoint c JOIN pg_stat_activity a ON a.pid = c.backend_pid"
+                  " AND (extract(epoch FROM a.backend_start) * 1000000)::int8 = c.backend_start_us"),
+            "1");
+}
+
 TEST_F(PostgresFault, CheckpointsLockedByAStrangerAreNotTakenByForce) {
   auto stranger = Connection::open({Secret(url()), "psql", {}});
   ASSERT_EQ(said([&] {
@@ -314,6 +341,9 @@ TEST_F(PostgresFault, SessionSettingsArePinned) {
   run("ALTER DATABASE " + quote_identifier(database()) + " SET synchronous_commit = off");
   run("ALTER DATABASE " + quote_identifier(database()) + " SET default_transaction_isolation = 'serializable'");
   run("ALTER DATABASE " + quote_identifier(database()) + " SET standard_conforming_strings = off");
+  run("CREATE FUNCTION is_pinned() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+      " IF current_setting('transaction_isolation') <> 'read committed' THEN RAISE 'not pinned' USING ERRCODE = 'check_violation'; END IF;"
+      " RETURN NEW; END $$; CREATE TRIGGER pinned BEFORE INSERT ON v FOR EACH ROW EXECUTE FUNCTION is_pinned()");
   auto lane = open_sink(*store_);
   EXPECT_EQ(said(add_one(lane, 0)), "committed");
   auto connection = Connection::open({Secret(url()), "foldline/x", {}});

@@ -60,8 +60,10 @@ TEST_F(PostgresIds, ChunksAreNewGrowAndAreTrimmed) {
   ASSERT_EQ(commit(chunk(10, 20, "bb", 0)), "committed");
   ASSERT_EQ(commit(chunk(20, 30, "cc")), "committed");
   EXPECT_THAT(seen(), ElementsAre("0|19|aabb", "20|29|cc"));
-  ASSERT_EQ(commit(chunk(30, 40, "dd", -1, 20)), "committed");
-  EXPECT_THAT(seen(), ElementsAre("20|29|cc", "30|39|dd"));
+  ASSERT_EQ(commit(chunk(30, 40, "dd", -1, 19)), "committed");
+  EXPECT_THAT(seen(), ElementsAre("0|19|aabb", "20|29|cc", "30|39|dd")) << "offset 19 itself is not below 19";
+  ASSERT_EQ(commit(chunk(40, 50, "ee", -1, 20)), "committed");
+  EXPECT_THAT(seen(), ElementsAre("20|29|cc", "30|39|dd", "40|49|ee"));
 }
 
 TEST_F(PostgresIds, OnlyChunksThatReachIntoTheWindowAreLoaded) {

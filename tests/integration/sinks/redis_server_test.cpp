@@ -31,6 +31,9 @@ TEST_F(RedisServer, OneThatMayEvictIsRefusedG22) {
   EXPECT_EQ(prepare({counter_view()}), "prepared");
 }
 
+// G22: with its data a Redis can lose its checkpoints; the engine has to know, or it takes an emptied one for a new one.
+TEST_F(RedisServer, SaysThatItMayLoseItsCheckpointsG22) { EXPECT_TRUE(prepared_store({counter_view()})->traits().checkpoint_may_vanish); }
+
 TEST_F(RedisServer, AReplicaIsWaitedFor) {
   server.ask({"REPLICAOF", "127.0.0.1", "1"});
   EXPECT_THAT(prepare({counter_view()}), HasSubstr("again: this Redis is a replica"));

@@ -82,6 +82,33 @@ TEST_F(SearchCommit, ThePreviousOwnerIsFenced) {
   EXPECT_THAT(documents(views_[0]), ElementsAre(Pair("a", "id=\"a\" total=11")));
 }
 
+// G2: a lost partition fences the batch wherever it stands in it.
+TEST_F(SearchCommit, OneLostPartitionFencesTheWholeBatch) {
+  auto store = prepared_store(views_);
+  Lane old(*store, views_, {{"t", 0}, {"t", 1}});
+  ASSERT_EQ(old.start(), "committed");
+  Lane next(*store, views_, {{"t", 1}});
+  ASSERT_TRUE(next.open());
+  const TestEvent event = {add_total("a", 10)};
+  EXPECT_THAT(said(old.commit({{{0, {}}, {1, {&event}}}, Uuid::random()})), StartsWith("fenced: the checkpoint of t/1 belongs to"));
+  EXPECT_THAT(said(old.commit({{{0, {}}, {1, {&event}}}, Uuid::random()})), StartsWith("fenced: "));
+  ASSERT_EQ(next.commit_one(event), "committed");
+  EXPECT_EQ(documents(views_[0])["a"], "id=\"a\" total=10");
+}
+
+// G1: an offset that is not the stored one fences the owner, too.
+TEST_F(SearchCommit, ACheckpointElsewhereFencesEvenForTheOwner) {
+  auto store = prepared_store(views_);
+  Lane lane(*store, views_, one_);
+  ASSERT_EQ(lane.start(), "committed");
+  ASSERT_EQ(lane.commit_one({add_total("a", 1)}), "committed");
+  for (const std::int64_t wrong : {0, 5}) {
+    lane.next_offsets[0] = wrong;
+    EXPECT_THAT(lane.commit_one({add_total("a", 10)}), HasSubstr("is at 1, not at " + std::to_string(wrong)));
+  }
+  EXPECT_EQ(documents(views_[0])["a"], "id=\"a\" total=1");
+}
+
 // G5: an answer that never came, at each step.
 TEST_F(SearchCommit, ALostAnswerAtAnyStepIsRunAgain) {
   HttpProxy proxy(host(), port());
@@ -283,6 +310,40 @@ TEST_F(SearchCommit, OldTombstonesBelowTheCheckpointArePurged) {
   // Known to the sink from before, and gone meanwhile: it is made anew.
   ASSERT_EQ(lane.commit_one({add_total("a", 5)}), "committed");
   EXPECT_EQ(documents(views_[0])["a"], "id=\"a\" total=5");
+}
+
+// G25: one that is young, or that some checkpoint has not passed, is still needed: by a frozen worker's batch, by an event that is read
+// again.
+TEST_F(SearchCommit, YoungTombstonesAndThoseAheadOfACheckpointStay) {
+  const auto tombstone = [&](const std::string& id, std::int64_t next_offset) {
+    ask(Method::put, "/" + index(views_[0]) + "/_doc/" + id,
+        fmt::format(R"({{"_foldline":{{"w":{{"t-0":{}}}}},"_foldline_deleted":true,"_foldline_deleted_at":1000}})", next_offset));
+  };
+  for (const bool young : {false, true}) {
+    StoreOptions options;
+    options.tombstones.min_age = std::chrono::seconds(young ? 3'600 : 0);
+    options.tombstones.every = std::chrono::seconds(0);
+    auto store = prepared_store(views_, "", options);
+    Lane lane(*store, views_, one_);
+    ASSERT_EQ(lane.start(), "committed");
+    const std::int64_t next = lane.next_offsets[0];
+    if (young) {
+      ASSERT_EQ(lane.commit_one({erase_row("young")}), "committed");
+    } else {
+      tombstone("passed", next + 1);
+      tombstone("ahead", next + 2);
+    }
+    ask(Method::post, "/" + index(views_[0]) + "/_refresh");
+    ASSERT_EQ(lane.commit_one({add_total("b", 1)}), "committed");
+    ask(Method::post, "/" + index(views_[0]) + "/_refresh");
+    const std::string left = ask(Method::post, "/" + index(views_[0]) + "/_search", R"({"query":{"term":{"_foldline_deleted":true}}})");
+    if (young) {
+      EXPECT_THAT(left, HasSubstr(R"("_id":"young")"));
+    } else {
+      EXPECT_THAT(left, HasSubstr(R"("_id":"ahead")"));
+      EXPECT_THAT(left, Not(HasSubstr(R"("_id":"passed")")));
+    }
+  }
 }
 
 }  // namespace

@@ -57,6 +57,21 @@ TEST_F(SearchIds, ATailGrowsAndANewChunkFollows) {
   EXPECT_THAT(chunks(*store), ElementsAre("0-1:ab", "2-3:cd"));
 }
 
+TEST_F(SearchIds, OnlyChunksThatReachIntoTheWindowAreLoaded) {
+  auto store = prepared_store(views_);
+  Lane lane(*store, views_, one_);
+  ASSERT_EQ(lane.start(), "committed");
+  for (const char* ids : {"a", "b", "c"}) ASSERT_EQ(commit(lane, ids), "committed");
+  const auto chunks_within = [&](std::int64_t window) {
+    auto sink = std::move(*store->new_sink());
+    const auto opened = sink->open({one_, Uuid::random(), window});
+    return opened ? (*opened)[0].ids.size() : 99;
+  };
+  EXPECT_EQ(chunks_within(3), 3U) << "[0, 3) reaches offset 0 itself";
+  EXPECT_EQ(chunks_within(2), 2U);
+  EXPECT_EQ(chunks_within(1), 1U);
+}
+
 TEST_F(SearchIds, ARepeatedCommitWritesTheTailOnce) {
   HttpProxy proxy(host(), port());
   auto store = prepared_store(views_, proxy.url());

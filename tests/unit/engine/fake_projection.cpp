@@ -26,6 +26,7 @@ std::vector<std::string> split(std::string_view text) {
 constexpr std::uint16_t kS = 0;
 constexpr std::uint16_t kN = 1;
 constexpr std::uint16_t kM = 2;
+constexpr std::uint16_t kAt = 3;  // only where a test has added it
 
 // Appends one change with its assignments.
 void put(ChangeList& out, Arena& arena, std::uint32_t view, const std::string& key, std::vector<Assignment> assignments,
@@ -47,7 +48,7 @@ void put(ChangeList& out, Arena& arena, std::uint32_t view, const std::string& k
 std::vector<ViewSchema> projection_views() {
   std::vector<ViewSchema> views;
   views.push_back(view("rows", {field("s", TypeKind::text, {Op::set}), field("n", TypeKind::bigint, {Op::add}),
-                                field("m", TypeKind::bigint, {Op::add, Op::max})}));
+                                field("m", TypeKind::bigint, {Op::set, Op::add, Op::max})}));
   views.push_back(view("totals", {field("n", TypeKind::bigint, {Op::add})}));
   return views;
 }
@@ -61,6 +62,10 @@ Result<Decoded> FakeDecoder::decode(const Record& record, Arena& arena, Event& e
   std::string id = parts[0];
   const bool undecodable = !id.empty() && id[0] == '!';
   if (undecodable) id.erase(0, 1);
+  if (const std::size_t at = id.find('~'); at != std::string::npos) {
+    slots[kSlotSource] = Value::text(arena.copy(id.substr(0, at)));
+    id.erase(0, at + 1);
+  }
   event.id = arena.copy(id);
   if (undecodable) return fail(ErrorCode::decode, "not decodable");
   if (parts[1] == "skip") return Decoded::skipped;
@@ -84,6 +89,8 @@ Result<void> FakeProjector::project(const Event& event, Arena& arena, ChangeList
   if (type == "del") put(out, arena, 0, key, {}, RowOp::erase);
   if (type == "max") put(out, arena, 0, key, {{kM, Op::max, number()}});
   if (type == "addm") put(out, arena, 0, key, {{kM, Op::add, number()}});
+  if (type == "setm") put(out, arena, 0, key, {{kM, Op::set, number()}});
+  if (type == "at") put(out, arena, 0, key, {{kAt, Op::set, Value::timestamp(std::stoll(parts[3]) * 1'000'000)}});
   if (type == "mix") {
     put(out, arena, 0, key, {{kM, Op::add, number()}});
     put(out, arena, 0, key, {{kM, Op::max, number()}});
@@ -195,6 +202,8 @@ ExpectedState ExpectedState::of(const FakeBroker& broker, const std::vector<Topi
         rows.erase(key);
       } else if (type == "max") {
         rows[key].m = std::max(rows[key].m, std::stoll(parts[3]));
+      } else if (type == "setm") {
+        rows[key].m = std::stoll(parts[3]);
       } else if (type == "addm") {
         rows[key].m += std::stoll(parts[3]);
       } else if (type == "add") {

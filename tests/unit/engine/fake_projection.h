@@ -6,7 +6,10 @@
 //   poison  like set, and a row that the store rejects; the sink's check() refuses the key "unstorable"
 //   bad     the projector fails                    reject a clause's own reject
 //   skip    no event in the record                 !ID    undecodable, but the ID is known
+//   setm    rows[KEY].m = ARG: after it addm and max of one batch can be folded into one value
+//   at      rows[KEY].at = ARG seconds, in views that have that field (the fourth)
 //
+// SOURCE~ID names the event's source, too: the same ID of two sources is two events.
 // ID may be empty (the position identifies the event), TIME_S too (the record's time).
 #pragma once
 

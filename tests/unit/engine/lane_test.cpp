@@ -146,6 +146,31 @@ TEST_F(LaneTest, ADeadLetteredEventIsRememberedToo) {
   expect_as_the_log_says();
 }
 
+TEST_F(LaneTest, TheSameIdOfTwoSourcesIsTwoEvents) {
+  append("x~a|add|k|1");
+  append("y~a|add|k|10");
+  append("x~a|add|k|100");
+  start();
+  settle();
+  EXPECT_EQ(rows(), (std::vector<std::string>{"'k' s=null n=11 m=0 "}));
+}
+
+// G15: a start in the middle takes for a duplicate what would have been one from the beginning, and nothing else.
+TEST_F(LaneTest, PrimingReadsTheWindowBeforeAStartInTheMiddle) {
+  options.id_window = 5;
+  append("old|add|k|1");  // offset 0: out of [1, 6)
+  append("edge|add|k|1");
+  append("inner|add|k|1");
+  for (int i = 0; i < 3; ++i) append("|add|k|1");
+  append("edge|add|k|10");  // offset 6
+  append("old|add|k|100");
+  append("inner|add|k|1000");  // offset 8: 2 is out of [3, 8)
+  start({{tp, 0, false, 6}});
+  settle();
+  EXPECT_EQ(rows(), (std::vector<std::string>{"'k' s=null n=1100 m=0 "}));
+  EXPECT_EQ(checkpoint(), 9);
+}
+
 TEST_F(LaneTest, LightTrafficGrowsATailChunkUntilItIsSealed) {
   options.id_window = 100'000;
   start();

@@ -66,9 +66,9 @@ void Simulation::produce() {
     id = (options_.exact_ids ? "p" + std::to_string(p) + "e" : "e") +
          std::to_string(back > 0 && next_id_[p] > back ? next_id_[p] - back : next_id_[p]++);
   }
-  static constexpr const char* kTypes[] = {"set", "add", "add", "add", "del", "max", "addm", "nop", "skip"};
+  static constexpr const char* kTypes[] = {"set", "add", "add", "add", "del", "max", "addm", "setm", "nop", "skip"};
   static constexpr const char* kBad[] = {"bad", "reject", "poison", "mix"};
-  const std::string type = one_in(12) ? kBad[below(4)] : kTypes[below(9)];
+  const std::string type = one_in(12) ? kBad[below(4)] : kTypes[below(10)];
   broker_.append(partition, (one_in(40) ? "!" : "") + id + "|" + type + "|" + key + "|" + std::to_string(1 + below(9)));
 }
 

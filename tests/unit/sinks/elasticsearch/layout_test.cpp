@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <set>
+
+#include "sinks/elasticsearch/checkpoints.h"
 #include "sinks/elasticsearch/http.h"
 #include "sinks/elasticsearch/mapping.h"
 
@@ -29,6 +32,19 @@ std::string mapped(TypeKind kind, const std::string& extra = "") {
   type.kind = kind;
   const auto mapping = mapping_of(type, extra);
   return mapping ? mapping->json : "refused: " + mapping.error().message;
+}
+
+// G1: nor do two projections or two partitions. (Topics and projections hold no colon.)
+TEST(CheckpointIds, NoTwoGenerationsShareOne) {
+  std::set<std::string> ids;
+  for (const char* projection : {"p", "p-2"}) {
+    for (const std::int64_t generation : {1, 2, 12}) {
+      for (const TopicPartition& partition : {TopicPartition{"t", 0}, TopicPartition{"t", 1}, TopicPartition{"t-1", 0}}) {
+        ids.insert(checkpoint_id({projection, generation}, partition));
+      }
+    }
+  }
+  EXPECT_EQ(ids.size(), 2U * 3 * 3);
 }
 
 TEST(Mapping, EveryTypeHasItsOwn) {

@@ -7,6 +7,8 @@
 #include <random>
 #include <set>
 
+#include "sinks/redis/checkpoints.h"
+
 namespace foldline::redis {
 namespace {
 
@@ -25,6 +27,23 @@ std::string name_of(const std::string& text, const std::vector<KeyPart>& parts, 
   std::string out;
   name->append(out, key.data());
   return out;
+}
+
+// G1: nor do two projections, two buckets, two partitions.
+TEST(SystemKeys, NoTwoGenerationsShareAKey) {
+  std::set<std::string> keys;
+  for (const char* projection : {"p", "p2"}) {
+    for (const std::int64_t generation : {1, 2}) {
+      for (const std::uint32_t bucket : {0U, 1U}) {
+        const SystemKeys of({projection, generation}, bucket);
+        for (const TopicPartition& partition : {TopicPartition{"t", 0}, TopicPartition{"t", 1}, TopicPartition{"0:t", 0}}) {
+          keys.insert(of.checkpoint(partition));
+          keys.insert(of.ids(partition));
+        }
+      }
+    }
+  }
+  EXPECT_EQ(keys.size(), 2U * 2 * 2 * 3 * 2);
 }
 
 TEST(KeyName, PutsPartsIn) {
