@@ -100,6 +100,7 @@ views:
   EXPECT_EQ(file.kafka.options[1].second.reveal(), "6000");
   EXPECT_EQ(file.zone, "Europe/Berlin");
   EXPECT_EQ(file.id_window, 0);
+  EXPECT_FALSE(file.exact_ids);
   EXPECT_EQ(file.dead_letter.policy, LetterPolicy::stop);
   EXPECT_EQ(file.dead_letter.stop_above, 0.25);
   ASSERT_EQ(file.sources.size(), 2U);
@@ -151,6 +152,19 @@ views:
   EXPECT_EQ(sums.min.at(0).expr.text, "-1.5");
   EXPECT_TRUE(view.on_event[1].clauses.at(0).patch_all);
   EXPECT_TRUE(view.on_event[2].clauses.at(0).erase);
+}
+
+TEST(ProjectionFile, ExactIdsNeedAStoreWithTransactions) {
+  Parts parts;
+  parts.rest = "processed_ids: exact";
+  parts.store = "store: {postgres: {url: \"postgres://h/d\"}}";
+  const Loaded good = load(file_of(parts));
+  ASSERT_TRUE(good.file) << good.diagnostics.to_string();
+  EXPECT_TRUE(good.file->exact_ids);
+  EXPECT_EQ(good.file->id_window, 250'000) << "the window spares the store most questions";
+  parts.store = "store: {redis: {url: \"redis://h\"}}";
+  EXPECT_THAT(load(file_of(parts)).diagnostics.to_string(),
+              ::testing::HasSubstr("`processed_ids: exact` needs PostgreSQL, and this projection's store is redis"));
 }
 
 TEST(ProjectionFile, LiteralsAreNumbersBooleansAndNull) {
