@@ -161,9 +161,9 @@ bool Lane::Impl::act(Instant now) {
 
 // An opening lane says so by itself.
 void Lane::Impl::watch_job(Instant now) {
-  if (job && job_since == Instant{}) job_since = now;
+  if (job && !job_since) job_since = now;
   const bool was_silent = silent;
-  silent = job && job->kind != LaneJob::Kind::open && now - job_since >= kSilence;
+  silent = job && job->kind != LaneJob::Kind::open && now - *job_since >= kSilence;
   if (silent && !was_silent) spdlog::warn("waiting for the store: {}; {}", silence().message, silence().hint);
 }
 
@@ -187,7 +187,7 @@ void Lane::Impl::handle_job(Instant now) {
 
 void Lane::Impl::submit(std::shared_ptr<LaneJob> new_job, std::function<void(LaneJob&)> run) {
   job = new_job;
-  job_since = {};
+  job_since.reset();
   deps.executor.submit([mine = std::move(new_job), work = std::move(run)] {
     work(*mine);
     mine->done.store(true, std::memory_order_release);

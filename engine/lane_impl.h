@@ -276,9 +276,9 @@ struct Lane::Impl final : LogVisitor {
   RowsAhead rows_ahead;
   std::vector<std::uint32_t> unstarted;  // slots whose first checkpoint must be written before anything else
 
-  std::shared_ptr<LaneJob> job;  // under way, and what to do with its answer is known by its kind
-  Instant job_since{};           // of `job`, as first seen by a step
-  bool silent = false;           // it has had no answer for long
+  std::shared_ptr<LaneJob> job;      // under way, and what to do with its answer is known by its kind
+  std::optional<Instant> job_since;  // of `job`, as first seen by a step
+  bool silent = false;               // it has had no answer for long
   Wait waiting = Wait::none;
   Error wait_error;
   Instant retry_at{};

@@ -147,9 +147,8 @@ class SearchRows final : public RowReader {
       if (refreshed->status == 404) return fail(not_there());
     }
     // One more than wanted says whether any come behind.
-    const std::string body =
-        fmt::format(R"({{"size":{},"track_total_hits":false,"sort":[{}],"query":{{"bool":{{"filter":[{}{}]}}}}{}}})", wanted + 1, sort_,
-                    read_filter(), filter_, after_.empty() ? "" : R"(,"search_after":)" + after_);
+    const std::string body = fmt::format(R"({{"size":{},"track_total_hits":false,"sort":[{}],"query":{{"bool":{{"filter":[{}{}]}}}}{}}})",
+                                         wanted + 1, sort_, read_filter(), filter_, after_.empty() ? "" : R"(,"search_after":)" + after_);
     const std::string path = fmt::format("/{}/_search?allow_partial_search_results=false", percent_encoded(layout_.read_alias));
     auto answer = cluster_.call({Method::post, path, ContentType::json, body}, doing(), kAccepted);
     if (!answer) return fail(answer.error());
