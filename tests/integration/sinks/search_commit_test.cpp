@@ -262,6 +262,19 @@ TEST_F(SearchCommit, ARefusedBatchIsPutBackOverLostAnswers) {
 }
 
 // G27: an index that somebody deleted is not made anew by a write.
+// G27: a bulk is answered item by item. Another lane has written the one in the middle, so only that one conflicts, and is folded onto.
+TEST_F(SearchCommit, EachItemOfABulkIsJudgedByItself) {
+  auto store = prepared_store(views_);
+  Lane mine(*store, views_, one_);
+  Lane other(*store, views_, {{"t", 1}});
+  ASSERT_EQ(mine.start(), "committed");
+  ASSERT_EQ(other.start(), "committed");
+  ASSERT_EQ(other.commit_one({add_total("b", 100)}), "committed");
+  ASSERT_EQ(mine.commit_one({add_total("a", 1), add_total("b", 2), add_total("c", 3)}), "committed");
+  EXPECT_THAT(documents(views_[0]),
+              ElementsAre(Pair("a", "id=\"a\" total=1"), Pair("b", "id=\"b\" total=102"), Pair("c", "id=\"c\" total=3")));
+}
+
 TEST_F(SearchCommit, AMissingWriteAliasIsARetryWithItsReason) {
   auto store = prepared_store(views_);
   Lane lane(*store, views_, one_);
