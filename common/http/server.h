@@ -23,8 +23,9 @@ struct HttpAnswer {
 
 class HttpServer {
  public:
-  static constexpr int kThreads = 2;
-  static constexpr int kTimeoutSeconds = 5;
+  // Idle connections hold a thread for as long as the time-out: enough of them that a few who hang do not keep a probe waiting.
+  static constexpr int kThreads = 16;
+  static constexpr int kTimeoutSeconds = 1;
 
   HttpServer();
   ~HttpServer();  // stops

@@ -127,6 +127,16 @@ def search_outage(binary, kafka, outage_search_server, tmp_path, request):
         outage_search_server.start()
 
 
+@pytest.fixture(params=("postgres", "redis", "search"))
+def any_store(request):
+    """A scenario in each store, with what a test asks of all of them: `store`, and check() against the oracle."""
+    world = request.getfixturevalue({"postgres": "scenario", "redis": "cache", "search": "search_scenario"}[request.param])
+    world.store = request.param
+    if request.param == "redis":
+        world.check = world.check_cache
+    return world
+
+
 def _run(world, request):
     yield world
     report = getattr(request.node, "report_of_call", None)

@@ -50,16 +50,6 @@ def faulty_binary():
     return str(path)
 
 
-@pytest.fixture(params=STORES)
-def world(request):
-    """A scenario in each store, with what the tests here ask of all of them."""
-    found = request.getfixturevalue({"postgres": "scenario", "redis": "cache", "search": "search_scenario"}[request.param])
-    found.store = request.param
-    if request.param == "redis":
-        found.check = found.check_cache
-    return found
-
-
 def faulty(world, binary, point, nth, action, *arguments):
     worker = world.worker(*SMALL_BATCHES, *arguments, env={"FOLDLINE_FAULT": f"{point}:{nth}:{action}"})
     worker._binary = binary
@@ -81,7 +71,8 @@ def test_the_sources_name_points():
 
 
 @pytest.mark.slow
-def test_killed_at_every_point(world, faulty_binary):
+def test_killed_at_every_point(any_store, faulty_binary):
+    world = any_store
     rng = random.Random(pick_seed())
     world.make_topic(3).write_file(options=STATIC)
     for number, point in enumerate(points_of(world.store)):
@@ -98,8 +89,9 @@ def test_killed_at_every_point(world, faulty_binary):
 
 
 @pytest.mark.slow
-def test_connections_cut_at_every_point(world, faulty_binary):
+def test_connections_cut_at_every_point(any_store, faulty_binary):
     """The same worker goes on by itself, whichever answer was lost (G5)."""
+    world = any_store
     rng = random.Random(pick_seed())
     world.make_topic(3).write_file(options=STATIC)
     for number, point in enumerate(points_of(world.store)):
@@ -122,8 +114,9 @@ FROZEN = {
 
 
 @pytest.mark.slow
-def test_frozen_past_the_session_and_thawed(world, faulty_binary):
+def test_frozen_past_the_session_and_thawed(any_store, faulty_binary):
     """Another worker has gone on in the meantime: what the frozen one does next must change nothing (G1, G18, G24)."""
+    world = any_store
     world.make_topic(2).write_file(options=SESSIONS)
     points = FROZEN[world.store] if os.environ.get("FOLDLINE_LONG") else FROZEN[world.store][:2]
     for number, point in enumerate(points):

@@ -4,6 +4,7 @@ import datetime
 import json
 import pathlib
 import urllib.error
+import urllib.parse
 import urllib.request
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -95,7 +96,7 @@ class SearchScenario(Scenario):
             source = hit["_source"]
             row = {column: source.get(column) for column in projection.FACT_COLUMNS}
             row["placed_at"], row["shipped_at"] = parse_time(row["placed_at"]), parse_time(row["shipped_at"])
-            assert hit["_id"] == source["order_id"]
+            assert urllib.parse.unquote(hit["_id"]) == source["order_id"]  # `:` and `%` are escaped in an _id
             out[source["order_id"]] = row
         return out
 
@@ -103,7 +104,7 @@ class SearchScenario(Scenario):
         out = {}
         for hit in self.search.hits(f"{self.name}-daily_revenue", {"match_all": {}}, "day"):
             source = hit["_source"]
-            assert hit["_id"] == f"{source['day']}:{source['currency']}"
+            assert [urllib.parse.unquote(part) for part in hit["_id"].split(":")] == [source["day"], source["currency"]]
             out[datetime.date.fromisoformat(source["day"]), source["currency"]] = {column: source[column] for column in projection.DAILY_COLUMNS}
         return out
 
