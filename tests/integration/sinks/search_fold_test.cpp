@@ -126,6 +126,16 @@ class SearchFold : public SearchFixture {
     return out;
   }
 
+  // Of a deleted row of a guarded view the values are remains, on which nobody may rely (sinks/sink.h): the key and when it was deleted.
+  template <class Documents>
+  static Documents without_remains(Documents documents) {
+    for (auto& [id, text] : documents) {
+      const std::size_t gone = text.find(" gone=");
+      if (gone != std::string::npos) text = text.substr(0, text.find(' ')) + text.substr(gone);
+    }
+    return documents;
+  }
+
   // The documents that the whole log makes, by _id.
   std::vector<std::map<std::string, std::string>> one_by_one(const std::vector<std::vector<TestEvent>>& log) {
     std::vector<std::map<std::string, rows::StoredRow>> rows(views_.size());
@@ -260,7 +270,7 @@ TEST_F(SearchFold, RandomHistoriesUnderFaultsEndAsOneByOne) {
   ASSERT_FALSE(HasFatalFailure());
   const auto expected = one_by_one(log);
   for (std::size_t v = 0; v < views_.size(); ++v) {
-    EXPECT_EQ(documents(views_[v]), expected[v]) << views_[v].name << " FOLDLINE_SEED=" << seed_;
+    EXPECT_EQ(without_remains(documents(views_[v])), without_remains(expected[v])) << views_[v].name << " FOLDLINE_SEED=" << seed_;
   }
   fmt::print("{} faults, {} refolds\n", faults_, refolds_);
   EXPECT_GT(faults_, 10);
