@@ -302,7 +302,7 @@ Result<bool> fill(const Projection& projection, const RebuildCommand& command, R
   ProgressLine line;
   RebuildProgress last;
   Rebuild rebuild(std::move(options), worker_parts(projection), store);
-  const Result<bool> filled = rebuild.run(stop_on_signals(), [&](const RebuildProgress& now) { line.show(last = now); });
+  Result<bool> filled = rebuild.run(stop_on_signals(), [&](const RebuildProgress& now) { line.show(last = now); });
   line.finish(last);
   if (filled && !*filled) {
     std::cerr << fmt::format(

@@ -3,6 +3,8 @@ wherever they are stopped."""
 
 import datetime
 import json
+import os
+import pathlib
 import signal
 import subprocess
 
@@ -289,11 +291,23 @@ def store_traces(world):
         return [backend[0] for backend in backends]
     if world.env.get("REDIS_URL"):
         with world.cache.client() as client:
-            return [each["id"] for each in client.client_list() if each["name"] == "foldline"]
-    stats = world.search.ask("GET", "/_nodes/stats/indices/search")
-    contexts = sum(node["indices"]["search"]["open_contexts"] for node in stats["nodes"].values())
-    assert contexts == 0, "a scroll or a point in time is open"
+            # Of this test's own readers: other tests' workers come and go on the same server.
+            return [each["id"] for each in client.client_list() if int(each["addr"].rsplit(":", 1)[1]) in world.reader_ports]
+    stats = world.search.ask("GET", f"/{world.name}*/_stats/search")
+    assert stats["_all"]["total"]["search"]["open_contexts"] == 0, "a scroll or a point in time is open"
     return []
+
+
+def ports_of(process):
+    """Its own ends of its TCP connections."""
+    inodes = set()
+    for descriptor in pathlib.Path(f"/proc/{process.pid}/fd").iterdir():
+        try:
+            inodes.add(os.readlink(descriptor))
+        except OSError:
+            pass  # closed meanwhile
+    lines = [line.split() for line in pathlib.Path(f"/proc/{process.pid}/net/tcp").read_text().splitlines()[1:]]
+    return {int(line[1].split(":")[1], 16) for line in lines if f"socket:[{line[9]}]" in inodes}
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
@@ -301,12 +315,14 @@ def test_stopped_in_the_middle_of_a_long_scan_it_leaves_nothing_behind(world, ho
     worker = caught_up(world)
     assert worker.stop() == 0
     view, _ = some_view(world)
+    world.reader_ports = set()
     before = store_traces(world)
     process = subprocess.Popen(
         [world.binary, "query", str(world.file), view, "--json", "--limit", "0"], env=world.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     first = json.loads(process.stdout.readline())  # it has begun; nobody reads on, so it waits with more rows to come
     assert first
+    world.reader_ports = ports_of(process)
     # Between pages nothing is open, however long it waits.
     stays_true(lambda: process.poll() is None and store_traces(world) is not None, 0.5, "it waits for its reader")
     process.send_signal(how)
@@ -320,12 +336,14 @@ def test_stopped_in_the_middle_of_a_long_scan_it_leaves_nothing_behind(world, ho
 def test_status_stopped_in_the_middle_leaves_nothing_behind(world):
     worker = caught_up(world, 300)
     assert worker.stop() == 0
+    world.reader_ports = set()
     before = store_traces(world)
     # A log that never answers: it is stopped while it waits for Kafka, the store already asked.
     env = {**world.env, "KAFKA_BROKERS": f"127.0.0.1:{free_port()}"}
     for how in (signal.SIGINT, signal.SIGKILL):
         process = subprocess.Popen([world.binary, "status", str(world.file)], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         stays_true(lambda: process.poll() is None, 1.0, "it waits for Kafka")
+        world.reader_ports |= ports_of(process)
         process.send_signal(how)
         assert process.wait(10) == -how
     wait_until(lambda: set(store_traces(world)) <= set(before), 15, "its connection is gone")
