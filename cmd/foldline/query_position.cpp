@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <thread>
 
+#include "cmd/foldline/positions.h"
 #include "cmd/foldline/project.h"
 #include "cmd/foldline/query_table.h"
 #include "common/time.h"
@@ -17,12 +17,6 @@ namespace {
 constexpr std::chrono::milliseconds kFirstPause{20};
 constexpr std::chrono::milliseconds kLongestPause{500};
 constexpr std::size_t kMaxNamedPartitions = 8;
-
-template <class T>
-bool to_number(std::string_view text, T& out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc{} && end == text.data() + text.size() && out >= 0;
-}
 
 // The first mark that the checkpoints have not passed, and where they stand; empty: none.
 std::string still_behind(const std::vector<StoredCheckpoint>& checkpoints, const AppliedMarks& marks) {
@@ -40,27 +34,18 @@ std::string still_behind(const std::vector<StoredCheckpoint>& checkpoints, const
 }  // namespace
 
 Result<AppliedMarks> parse_wait_for(const std::string& text, const config::ProjectionFile& file) {
+  const auto positions = parse_positions(text);
+  if (!positions) {
+    return fail(ErrorCode::config, fmt::format("--wait-for: \"{}\" is no position", visible(positions.error().item)),
+                "write TOPIC:PARTITION:OFFSET, as the producer was told them: orders.events:0:41");
+  }
   AppliedMarks out;
-  for (std::size_t at = 0; at <= text.size();) {
-    const std::size_t end = std::min(text.find(',', at), text.size());
-    const std::string item = text.substr(at, end - at);
-    at = end + 1;
-    const std::size_t last = item.rfind(':');
-    const std::size_t first = last == std::string::npos || last == 0 ? std::string::npos : item.rfind(':', last - 1);
-    TopicPartition partition;
-    std::int64_t offset = 0;
-    if (first == std::string::npos || first == 0 ||
-        !to_number(std::string_view(item).substr(first + 1, last - first - 1), partition.partition) ||
-        !to_number(std::string_view(item).substr(last + 1), offset)) {
-      return fail(ErrorCode::config, fmt::format("--wait-for: \"{}\" is no position", visible(item)),
-                  "write TOPIC:PARTITION:OFFSET, as the producer was told them: orders.events:0:41");
-    }
-    partition.topic = item.substr(0, first);
+  for (const auto& [partition, offset] : *positions) {
     if (source_of_topic(file, partition.topic) < 0) {
       return fail(ErrorCode::config, fmt::format("--wait-for: the projection does not read the topic {}", visible(partition.topic)),
                   "`foldline status FILE` lists what it reads");
     }
-    auto& mark = out.try_emplace(std::move(partition), offset).first->second;
+    auto& mark = out.try_emplace(partition, offset).first->second;
     mark = std::max(mark, offset);
   }
   return out;

@@ -5,13 +5,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <iostream>
 #include <map>
 #include <optional>
 #include <thread>
 
+#include "cmd/foldline/positions.h"
 #include "cmd/foldline/project.h"
 #include "cmd/foldline/stop_signal.h"
 #include "cmd/foldline/worker_parts.h"
@@ -39,30 +39,14 @@ int complain(const Error& error) {
 
 using Offsets = std::map<TopicPartition, std::int64_t>;
 
-Result<std::int64_t> parse_number(std::string_view text, std::string_view what) {
-  std::int64_t out = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (error == std::errc() && end == text.data() + text.size() && out >= 0) return out;
-  return fail(ErrorCode::config, fmt::format("--from: \"{}\" is no {}", text, what),
-              "write earliest, a time such as 2026-04-03T00:00:00Z, or topic:partition:offset,...");
-}
-
-// topic:partition:offset, one or many; a topic's name holds no colon.
 Result<Offsets> parse_offsets(const std::string& text) {
-  Offsets out;
-  for (std::size_t at = 0; at <= text.size();) {
-    const std::size_t end = std::min(text.find(',', at), text.size());
-    const std::string item = text.substr(at, end - at);
-    const std::size_t last = item.rfind(':');
-    const std::size_t first = last == std::string::npos || last == 0 ? std::string::npos : item.rfind(':', last - 1);
-    if (first == std::string::npos) return fail(parse_number(item, "position").error());
-    const auto partition = parse_number(std::string_view(item).substr(first + 1, last - first - 1), "partition");
-    if (!partition) return fail(partition.error());
-    const auto offset = parse_number(std::string_view(item).substr(last + 1), "offset");
-    if (!offset) return fail(offset.error());
-    out[{item.substr(0, first), static_cast<std::int32_t>(*partition)}] = *offset;
-    at = end + 1;
+  const auto positions = parse_positions(text);
+  if (!positions) {
+    return fail(ErrorCode::config, fmt::format("--from: \"{}\" is no {}", positions.error().text, positions.error().what),
+                "write earliest, a time such as 2026-04-03T00:00:00Z, or topic:partition:offset,...");
   }
+  Offsets out;
+  for (const WrittenPosition& position : *positions) out[position.topic_partition] = position.offset;
   return out;
 }
 

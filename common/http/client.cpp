@@ -2,19 +2,14 @@
 
 #include <httplib.h>
 
-#include <charconv>
+#include "common/http/address.h"
 
 namespace foldline {
 
 Result<HttpAnswer> http_get(const std::string& address, const std::string& path, std::chrono::milliseconds timeout) {
-  const std::size_t colon = address.rfind(':');
-  int port = 0;
-  const char* end = address.data() + address.size();
-  const auto parsed = colon == std::string::npos ? std::from_chars_result{} : std::from_chars(address.data() + colon + 1, end, port);
-  if (colon == std::string::npos || parsed.ec != std::errc() || parsed.ptr != end || port < 1 || port > 65535) {
-    return fail(ErrorCode::config, "`" + address + "` is not host:port", "for example 127.0.0.1:8080 or :8080");
-  }
-  httplib::Client client(colon == 0 ? "127.0.0.1" : address.substr(0, colon), port);
+  const auto at = parse_http_address(address, 1);
+  if (!at) return fail(at.error());
+  httplib::Client client(at->host.empty() ? "127.0.0.1" : at->host, at->port);
   client.set_connection_timeout(timeout);
   client.set_read_timeout(timeout);
   const auto answer = client.Get(path);

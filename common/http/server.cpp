@@ -3,9 +3,10 @@
 #include <httplib.h>
 
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <thread>
+
+#include "common/http/address.h"
 
 namespace foldline {
 
@@ -45,15 +46,10 @@ void HttpServer::get(const std::string& path, std::function<HttpAnswer()> handle
 }
 
 Result<int> HttpServer::listen(const std::string& address) {
-  const std::size_t colon = address.rfind(':');
-  int port = -1;
-  if (colon != std::string::npos) {
-    const char* end = address.data() + address.size();
-    const auto parsed = std::from_chars(address.data() + colon + 1, end, port);
-    if (parsed.ec != std::errc() || parsed.ptr != end) port = -1;
-  }
-  if (port < 0 || port > 65535) return fail(ErrorCode::config, "`" + address + "` is not host:port", "for example 127.0.0.1:8080 or :8080");
-  const std::string host = colon == 0 ? "0.0.0.0" : address.substr(0, colon);
+  const auto at = parse_http_address(address, 0);
+  if (!at) return fail(at.error());
+  const std::string host = at->host.empty() ? "0.0.0.0" : at->host;
+  int port = at->port;
   if (port == 0) {
     port = impl_->server.bind_to_any_port(host);
   } else if (!impl_->server.bind_to_port(host, port)) {
