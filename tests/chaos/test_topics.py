@@ -80,6 +80,16 @@ def make_anew_at_once(scenario) -> None:
     wait_until(lambda: scenario.kafka.partitions(scenario.topic) == 4, 30, "it is seen")
 
 
+def goes_on_as_its_owner_chose(world, entry, stopped) -> None:
+    world.remove_worker(stopped, "stop")
+    world.arguments = OWNERS_CHOICE
+    start = time.monotonic()
+    world.add_worker()
+    world.scenario.wait_caught_up()
+    world.fleet[0].wait_ready()
+    entry.recovery_s.append(round(time.monotonic() - start, 1))
+
+
 def stops_and_goes_on(world: World, entry, before) -> None:
     """`before`: what the log held that is gone."""
     scenario, worker = world.scenario, world.fleet[0]
@@ -87,13 +97,7 @@ def stops_and_goes_on(world: World, entry, before) -> None:
     entry.told = "/readyz: " + told_to_stop(worker, scenario.topic, "--on-lost-data")[:160]
     wait_until(lambda: worker.metrics().sum("foldline_partition_stopped") == 4, 60, "all partitions are stopped")
     stays_true(lambda: scenario.fact_orders() == rows, 2, "nothing is folded")
-    world.remove_worker(worker, "stop")
-    world.arguments = OWNERS_CHOICE
-    start = time.monotonic()
-    world.add_worker()
-    scenario.wait_caught_up()
-    world.fleet[0].wait_ready()
-    entry.recovery_s.append(round(time.monotonic() - start, 1))
+    goes_on_as_its_owner_chose(world, entry, worker)
     check(world, entry, orders.fold(joined(before, scenario.kafka.read(scenario.topic))))
 
 
@@ -145,13 +149,7 @@ def truncated(open_world, entry, truncate) -> None:
     wait_until(lambda: worker.metrics().sum("foldline_partition_stopped") == len(passed), 20, "the metric counts them")
     for partition in passed:
         assert scenario.checkpoints()[scenario.topic, partition] == checkpoints[scenario.topic, partition]
-    world.remove_worker(worker, "stop")
-    world.arguments = OWNERS_CHOICE
-    start = time.monotonic()
-    world.add_worker()
-    scenario.wait_caught_up()
-    world.fleet[0].wait_ready()
-    entry.recovery_s.append(round(time.monotonic() - start, 1))
+    goes_on_as_its_owner_chose(world, entry, worker)
     left = scenario.kafka.read(scenario.topic)
     new = {p: [r for r in records if r.offset >= checkpoints[scenario.topic, p]] for p, records in left.items()}
     check(world, entry, orders.fold(joined(read, new)))

@@ -5,23 +5,12 @@ import time
 
 import psycopg2
 
+from faults.server import kill, start, stop
 from harness.waiting import wait_until
 from kit.fault import RETRIES, Fault, Told, WAITING_STORE
 from kit.world import World
 
 AWAY = Told("PostgreSQL", "waiting for the store", WAITING_STORE)
-
-
-def kill(world: World) -> None:
-    world.store.kill()
-
-
-def start(world: World) -> None:
-    world.store.start()
-
-
-def stop(world: World) -> None:
-    world.store.stop()
 
 
 # Failover to a replica that is behind (G3)

@@ -3,24 +3,13 @@
 import threading
 import time
 
+from faults.server import kill, start, stop
 from harness.waiting import wait_until
 from kit.fault import Fault, Told, WAITING_STORE
 from kit.world import World
 
 STORES = ("redis",)
 AWAY = Told("Redis", "waiting for the store", WAITING_STORE)
-
-
-def kill(world: World) -> None:
-    world.store.kill()
-
-
-def start(world: World) -> None:
-    world.store.start()
-
-
-def stop(world: World) -> None:
-    world.store.stop()
 
 
 def forget(world: World) -> None:

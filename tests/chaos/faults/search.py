@@ -2,16 +2,13 @@
 
 import time
 
+from faults.server import kill
 from harness.waiting import wait_until
 from kit.fault import Fault, RETRIES, Told, WAITING_STORE
 from kit.world import World
 
 STORES = ("search",)
 AWAY = Told("", "waiting for the store", WAITING_STORE, within_s=60)
-
-
-def kill(world: World) -> None:
-    world.store.kill()
 
 
 def start(world: World) -> None:

@@ -27,6 +27,16 @@ class RedisCommit : public RedisFixture {
     ASSERT_EQ(said(lane.sink->commit(start.batch(lane.owner))), "committed");
   }
 
+  void commit_an_id_at_5_of_10() {
+    BatchBuilder builder(views);
+    IdPacker packer;
+    packer.add(Hash128{1, 1}, 5);
+    PartitionCommit& part = builder.partition(0, 0, 10);
+    part.ids = packer.bytes();
+    part.ids_first_offset = part.ids_last_offset = 5;
+    ASSERT_EQ(said(lane.sink->commit(builder.batch(lane.owner))), "committed");
+  }
+
   // Adds `delta` to the counter `key` of view 0, offsets [next, next + 1).
   CommitResult add(const std::string& key, std::int64_t delta) {
     BatchBuilder builder(views);
@@ -318,13 +328,7 @@ TEST_F(RedisCommit, ProcessedIdsAreAppendedTrimmedAndLoaded) {
 
 TEST_F(RedisCommit, IdsPastACheckpointThatWasMovedBackAreDroppedG15) {
   open({counter_view()});
-  BatchBuilder builder(views);
-  IdPacker packer;
-  packer.add(Hash128{1, 1}, 5);
-  PartitionCommit& part = builder.partition(0, 0, 10);
-  part.ids = packer.bytes();
-  part.ids_first_offset = part.ids_last_offset = 5;
-  ASSERT_EQ(said(lane.sink->commit(builder.batch(lane.owner))), "committed");
+  commit_an_id_at_5_of_10();
   BatchBuilder back(views);
   back.partition(0, 10, 3);
   ASSERT_EQ(said(lane.sink->commit(back.batch(lane.owner))), "committed");
@@ -334,13 +338,7 @@ TEST_F(RedisCommit, IdsPastACheckpointThatWasMovedBackAreDroppedG15) {
 // The store itself went back (a failover): nobody committed a smaller offset, so whoever opens next drops what is past it.
 TEST_F(RedisCommit, IdsPastACheckpointThatFellBackAreDroppedOnTakeoverG15) {
   open({counter_view()});
-  BatchBuilder builder(views);
-  IdPacker packer;
-  packer.add(Hash128{1, 1}, 5);
-  PartitionCommit& part = builder.partition(0, 0, 10);
-  part.ids = packer.bytes();
-  part.ids_first_offset = part.ids_last_offset = 5;
-  ASSERT_EQ(said(lane.sink->commit(builder.batch(lane.owner))), "committed");
+  commit_an_id_at_5_of_10();
   server.ask({"HSET", "foldline:{p:g1:b0}:checkpoint:0:t", "next_offset", "3"});
   auto other = std::move(*store->new_sink());
   const auto opened = other->open({lane.partitions, Uuid::random(), 1'000});

@@ -64,6 +64,15 @@ class SearchGenerations : public SearchFixture {
     ASSERT_EQ(lane.commit_one({set_name("a", name), set_name("a", name, 1)}), "committed");
   }
 
+  // Generation 2 goes live, and is cut off between the decision and the aliases.
+  void decide_and_lose_the_aliases(HttpProxy& proxy) {
+    auto building = building_store(views_, 2, proxy.url());
+    ASSERT_EQ(said(building->prepare()), "done");
+    proxy.set_policy(
+        [](const ProxiedRequest& request) { return is_for(request, "/_aliases") ? Verdict{Verdict::lose_request} : Verdict{}; });
+    ASSERT_FALSE(building->go_live(kNoStep));
+  }
+
   // The reader's two views: "old/old", "new/new"; never a mixture.
   std::string read() {
     std::string out;
@@ -348,11 +357,7 @@ TEST_F(SearchGenerations, WhatIsLiveOrGoingLiveCantBeDropped) {
   EXPECT_THAT(said(live_store(views_)->drop_generation(1)), HasSubstr("generation 1 of " + projection_ + " is live"));
   EXPECT_EQ(said(live_store(views_)->drop_generation(7)), "done") << "nothing is there";
   fill(2, "new", views_);
-  auto building = building_store(views_, 2, proxy.url());
-  ASSERT_EQ(said(building->prepare()), "done");
-  proxy.set_policy(
-      [&](const ProxiedRequest& request) { return is_for(request, "/_aliases") ? Verdict{Verdict::lose_request} : Verdict{}; });
-  ASSERT_FALSE(building->go_live(kNoStep));
+  decide_and_lose_the_aliases(proxy);
   EXPECT_THAT(said(live_store(views_)->drop_generation(2)), HasSubstr("going live, which can't be taken back"));
   EXPECT_THAT(said(live_store(views_)->drop_generation(1)), HasSubstr("is live"));
 }
@@ -438,11 +443,7 @@ TEST_F(SearchGenerations, WorkersThatStartAtOnceFinishASwitchTogether) {
   HttpProxy proxy(host(), port());
   live_one();
   fill(2, "new", views_);
-  auto building = building_store(views_, 2, proxy.url());
-  ASSERT_EQ(said(building->prepare()), "done");
-  proxy.set_policy(
-      [&](const ProxiedRequest& request) { return is_for(request, "/_aliases") ? Verdict{Verdict::lose_request} : Verdict{}; });
-  ASSERT_FALSE(building->go_live(kNoStep));
+  decide_and_lose_the_aliases(proxy);
   std::vector<std::thread> workers;
   for (int i = 0; i < 10; ++i) {
     workers.emplace_back([&] {
