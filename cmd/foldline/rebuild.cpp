@@ -303,6 +303,7 @@ int build(const Projection& projection, const RebuildCommand& command, const Gen
   options.consumer.client = kafka_options(projection->file);
   options.consumer.group = projection->file.group + "-rebuild";
   options.lane = lane_options(projection->file);
+  if (command.max_batch_records != 0) options.lane.max_batch_records = command.max_batch_records;
   if (!switching) {
     const auto log = find_partitions(*projection, options);
     if (!log) return complain(log.error());
@@ -348,6 +349,7 @@ void add_rebuild(CLI::App& app, int& exit_code) {
       ->add_option("--from", options->from,
                    "earliest, a time such as 2026-04-03T00:00:00Z, or topic:partition:offset,... (others from their earliest record)")
       ->capture_default_str();
+  rebuild->add_option("--max-batch-records", options->max_batch_records, "records in one commit at most; default 20,000");
   auto* resume = rebuild->add_flag("--resume", options->resume, "go on with the generation in the making");
   auto* list_flag = rebuild->add_flag("--list", options->list, "only show the generations");
   auto* drop_flag = rebuild->add_flag("--drop-old", options->drop_old, "only drop the generations that were live before");

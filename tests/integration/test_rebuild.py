@@ -63,7 +63,7 @@ def test_a_rebuild_killed_in_the_middle_goes_on(scenario):
     scenario.wait_caught_up()
     assert live.stop() == 0
     before = scenario.fact_orders()
-    half_way = subprocess.Popen([scenario.binary, "rebuild", str(scenario.file)], env={**os.environ, **scenario.env})
+    half_way = subprocess.Popen([scenario.binary, "rebuild", str(scenario.file), "--max-batch-records", "2000"], env={**os.environ, **scenario.env})
     try:
         wait_until(lambda: filled(scenario) > 0, 60, "some of the new generation is there")
     finally:

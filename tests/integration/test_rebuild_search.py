@@ -103,54 +103,6 @@ def test_a_rebuild_takes_the_live_ones_place_while_events_flow(search_scenario):
     world.check()
 
 
-@pytest.mark.slow
-def test_a_rebuild_killed_again_and_again_while_it_fills_goes_on(search_scenario):
-    world = search_scenario.make_topic(2)
-    world.write_file(newest_by_time=True)
-    world.generate(40_000, duplicates=0.02)
-    live = world.start_worker()
-    world.wait_caught_up()
-    before = world.fact_orders()
-    rng = random.Random(pick_seed())
-    at = 0
-    for arguments in ([], ["--resume"], ["--resume"]):
-        running = start_rebuild(world, *arguments)
-        try:
-            wait_until(lambda: sum(checkpoints_of(world, 2).values()) > at or running.poll() is not None, 60, "some more of the new generation is there")
-            try:
-                running.wait(rng.uniform(0, 0.4))
-            except subprocess.TimeoutExpired:
-                pass
-        finally:
-            running.kill()
-            running.wait()
-        assert running.returncode == -signal.SIGKILL, "it was done before it was killed"
-        at = sum(checkpoints_of(world, 2).values())
-    assert 0 < at < 40_000, at
-    assert read_generation(world) == 1 and world.fact_orders() == before, "the live generation is untouched"
-    assert live.running
-    again = rebuild(world)
-    assert again.returncode == 1 and "--resume" in again.stderr and "--abandon" in again.stderr
-    assert "generation 2 is live" in done(world, "--resume")
-    world.check()
-    wait_until(lambda: not live.running, 40, "the old generation's worker ends")
-
-
-def test_ctrl_c_says_what_is_left_and_how_to_go_on(search_scenario):
-    world = search_scenario.make_topic(2).write_file() and search_scenario
-    world.generate(40_000)
-    running = start_rebuild(world)
-    wait_until(lambda: sum(checkpoints_of(world, 2).values()) > 0, 60, "some of the new generation is there")
-    running.send_signal(signal.SIGINT)
-    _, told = running.communicate(timeout=40)
-    assert running.returncode == 1, told
-    assert "interrupted: generation 2 is kept as far as it is; the live one is untouched" in told and "--resume" in told and "--abandon" in told
-    assert generations(world) == {2: "building"}
-    # Nothing was lost: what it had in hand is committed, and nothing is folded twice.
-    assert "generation 2 is live" in done(world, "--resume")
-    world.check()
-
-
 def test_an_abandoned_generation_leaves_nothing_behind(search_scenario):
     world = search_scenario.make_topic(1)
     world.write_file(extra_top="dead_letter: {policy: stop}\n")
@@ -239,6 +191,12 @@ class Guillotine:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
+    def wait_for(self, process, fits):
+        """Until `process` is dead at the request that fits."""
+        self.struck, self.fits, self.process = False, fits, process
+        wait_until(lambda: self.struck, 60, "the process is killed")
+        assert process.returncode == -signal.SIGKILL
+
     def strike(self):
         self.process.kill()
         self.process.wait()
@@ -254,6 +212,57 @@ def guillotine(search_scenario):
     blade = Guillotine(search_scenario.search.url)
     yield blade
     blade.close()
+
+
+@pytest.mark.slow
+def test_a_rebuild_killed_again_and_again_while_it_fills_goes_on(search_scenario, guillotine):
+    """At a random bulk each time, before the server sees it or after it has carried it out."""
+    world = search_scenario.make_topic(2)
+    world.write_file(newest_by_time=True)
+    world.generate(40_000, duplicates=0.02)
+    live = world.start_worker()
+    world.wait_caught_up()
+    before = world.fact_orders()
+    rng = random.Random(pick_seed())
+    for arguments in ([], ["--resume"], ["--resume"]):
+        guillotine.before = rng.random() < 0.5
+        killed = start_rebuild(world, *arguments, "--max-batch-records", "1000", env={"SEARCH_URL": guillotine.url})
+        guillotine.wait_for(killed, nth(rng.randint(3, 10), "/_bulk"))
+    assert 0 < sum(checkpoints_of(world, 2).values()) < 40_000
+    assert read_generation(world) == 1 and world.fact_orders() == before, "the live generation is untouched"
+    assert live.running
+    again = rebuild(world)
+    assert again.returncode == 1 and "--resume" in again.stderr and "--abandon" in again.stderr
+    assert "generation 2 is live" in done(world, "--resume")
+    world.check()
+    wait_until(lambda: not live.running, 40, "the old generation's worker ends")
+
+
+def nth(number, path):
+    """Fits the n-th request to `path` from now on."""
+    left = [number]
+
+    def fits(_, seen):
+        if path in seen:
+            left[0] -= 1
+        return path in seen and left[0] == 0
+
+    return fits
+
+
+def test_ctrl_c_says_what_is_left_and_how_to_go_on(search_scenario):
+    world = search_scenario.make_topic(2).write_file() and search_scenario
+    world.generate(40_000)
+    running = start_rebuild(world, "--max-batch-records", "1000")
+    wait_until(lambda: sum(checkpoints_of(world, 2).values()) > 0, 60, "some of the new generation is there")
+    running.send_signal(signal.SIGINT)
+    _, told = running.communicate(timeout=40)
+    assert running.returncode == 1, told
+    assert "interrupted: generation 2 is kept as far as it is; the live one is untouched" in told and "--resume" in told and "--abandon" in told
+    assert generations(world) == {2: "building"}
+    # Nothing was lost: what it had in hand is committed, and nothing is folded twice.
+    assert "generation 2 is live" in done(world, "--resume")
+    world.check()
 
 
 # Where the switch is cut, before the server sees the request or after it has carried it out, and who comes next. The sink's own tests cut at every
@@ -285,10 +294,8 @@ def test_killed_around_the_switch(search_scenario, guillotine, path, when, finis
             filled.append(seen)
         return path in seen and bool(filled)
 
-    guillotine.fits, guillotine.before = fits, when == "before"
-    guillotine.process = start_rebuild(world, env={"SEARCH_URL": guillotine.url})
-    wait_until(lambda: guillotine.struck, 60, f"the rebuild is killed at {path}")
-    assert guillotine.process.returncode == -signal.SIGKILL
+    guillotine.before = when == "before"
+    guillotine.wait_for(start_rebuild(world, env={"SEARCH_URL": guillotine.url}), fits)
     decided = "g2/_refresh" not in path
     assert read_generation(world) == (2 if when == "after" else 1)
     assert generations(world) == {1: "live", 2: "building"}

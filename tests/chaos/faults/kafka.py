@@ -3,7 +3,7 @@
 import signal
 
 from harness.waiting import wait_until
-from kit.fault import Fault, Told
+from kit.fault import Fault, Told, nothing
 from kit.world import World
 
 
@@ -56,10 +56,6 @@ def kill_all(world: World) -> None:
 
 def start_all(world: World) -> None:
     world.cluster.start()
-
-
-def nothing(_: World) -> None:
-    pass
 
 
 FAULTS = [

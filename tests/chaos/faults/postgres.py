@@ -7,7 +7,7 @@ import psycopg2
 
 from faults.server import kill, start, stop
 from harness.waiting import wait_until
-from kit.fault import RETRIES, Fault, Told, WAITING_STORE
+from kit.fault import Fault, RETRIES, Told, WAITING_STORE, nothing
 from kit.world import World
 
 AWAY = Told("PostgreSQL", "waiting for the store", WAITING_STORE)
@@ -27,10 +27,6 @@ def fail_over(world: World) -> None:
     world.store.fail_over()
     world.notes["fell back"] = (before, world.committed())
     assert world.committed() < before, "the replica was not behind"
-
-
-def nothing(_: World) -> None:
-    pass
 
 
 # The network around COMMIT and COPY

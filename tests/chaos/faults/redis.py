@@ -5,7 +5,7 @@ import time
 
 from faults.server import kill, start, stop
 from harness.waiting import wait_until
-from kit.fault import Fault, Told, WAITING_STORE
+from kit.fault import Fault, Told, WAITING_STORE, nothing
 from kit.world import World
 
 STORES = ("redis",)
@@ -116,10 +116,6 @@ def lose_an_answer(world: World) -> None:
 
 def flow(world: World) -> None:
     world.store.proxy.flow()
-
-
-def nothing(_: World) -> None:
-    pass
 
 
 FAULTS = [

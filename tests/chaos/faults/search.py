@@ -4,7 +4,7 @@ import time
 
 from faults.server import kill
 from harness.waiting import wait_until
-from kit.fault import Fault, RETRIES, Told, WAITING_STORE
+from kit.fault import Fault, RETRIES, Told, WAITING_STORE, nothing
 from kit.world import World
 
 STORES = ("search",)
@@ -95,10 +95,6 @@ def cut_answers(world: World) -> None:
         world.store.proxy.cut()
         world.store.proxy.flow()
         time.sleep(world.random.uniform(0, 0.2))
-
-
-def nothing(_: World) -> None:
-    pass
 
 
 FAULTS = [

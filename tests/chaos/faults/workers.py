@@ -6,7 +6,7 @@ import signal
 import time
 
 from harness.waiting import wait_until
-from kit.fault import Fault
+from kit.fault import Fault, nothing
 from kit.world import World
 
 CGROUP = pathlib.Path("/sys/fs/cgroup/memory")
@@ -88,10 +88,6 @@ def _remove(group: pathlib.Path) -> bool:
         return True
     except OSError:
         return False
-
-
-def nothing(_: World) -> None:
-    pass
 
 
 FAULTS = [

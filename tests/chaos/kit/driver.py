@@ -7,7 +7,7 @@ from typing import Callable, Dict, List
 from harness.waiting import stays_true, wait_until
 from harness.worker import Worker
 
-from .fault import Fault, Told
+from .fault import Fault, Told, nothing
 from .ledger import Entry, balance
 from .world import World
 
@@ -159,8 +159,8 @@ def combined(world: World, faults: List[Fault], rounds: int, entry: Entry) -> Li
     for _ in range(rounds):
         wait_progress(world, 50)
         chosen = world.random.sample(faults, world.random.randint(1, 3))
-        # Two that need the same switch would end each other.
-        chosen = [fault for number, fault in enumerate(chosen) if fault.strike not in [other.strike for other in chosen[:number]]]
+        # Two that are ended by the same hand would end each other.
+        chosen = [fault for number, fault in enumerate(chosen) if fault.heal not in [other.heal for other in chosen[:number]] or fault.heal is nothing]
         story.append(" + ".join(fault.name for fault in chosen))
         print("strikes:", story[-1], flush=True)
         for fault in chosen:
