@@ -138,3 +138,27 @@ def test_frozen_past_the_session_and_thawed(any_store, faulty_binary):
         assert other.running and frozen.running
         frozen.kill()
         other.kill()
+
+
+FIRST_LETTER = ("engine.prepared", "engine.letters_written", "engine.commit_answered", "engine.checkpoint_moved")
+LETTER_ROUNDS = int(os.environ.get("FOLDLINE_ROUNDS", 4))  # a new letter topic in each
+
+
+@pytest.mark.slow
+def test_killed_around_the_first_letter_of_a_new_topic(any_store, faulty_binary):
+    """G28: the topic is made by the worker that dies, or by its heir, and holds every letter however young it is."""
+    world = any_store
+    rng = random.Random(pick_seed())
+    for number in range(LETTER_ROUNDS):
+        world.topic = f"{world.name}.orders{number}"
+        world.make_topic(1).write_file(options=STATIC)
+        world.generate(300, seed=number + 1, malformed=rng.choice((0.01, 0.05, 0.3)))
+        point = rng.choice(FIRST_LETTER)
+        victim = faulty(world, faulty_binary, point, rng.randint(1, 3), "kill")
+        assert victim.wait_exit() == -signal.SIGKILL, victim.log_tail()
+        heir = world.start_worker(*SMALL_BATCHES)
+        world.wait_caught_up()
+        assert heir.stop() == 0
+        told = {f"{letter['topic']}:{letter['partition']}:{letter['offset']}" for letter in world.letters()}
+        expected = world.expected_cache() if world.store == "redis" else world.expected()
+        assert told == set(expected.letters), f"round {number}, killed at {point}"
