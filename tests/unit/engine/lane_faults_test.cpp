@@ -8,6 +8,12 @@ using memory::Fault;
 using memory::Step;
 using std::chrono::seconds;
 
+int times(const std::string& text, const std::string& word) {
+  int out = 0;
+  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++out;
+  return out;
+}
+
 class LaneFaults : public LaneTest {
  protected:
   void append_some(int count = 30) {
@@ -420,8 +426,9 @@ TEST_F(LaneFaults, ALogThatLostWhatTheCheckpointNeedsStopsThePartitionWithTheRem
     settle();
     EXPECT_EQ(h->lane->state(), LaneState::stopped);
     const std::string said = h->lane->status().describe();
-    EXPECT_NE(said.find(c.says), std::string::npos) << said;
-    EXPECT_NE(said.find("--on-lost-data earliest"), std::string::npos) << said;
+    EXPECT_EQ(times(said, c.says), 1) << said;
+    EXPECT_EQ(times(said, "--on-lost-data earliest"), 1) << said;
+    EXPECT_EQ(times(said, tp.to_string()), 1) << said;
     EXPECT_EQ(rows(), rows_before);
     EXPECT_EQ(checkpoint(), 30) << "never silently reset";
   }
