@@ -335,6 +335,36 @@ def test_the_letter_topic_takes_no_large_record(open_world, book):
     letters_fault(world, entry, strike, heal, "waiting_letters")
 
 
+def test_the_letter_topic_has_too_few_replicas(open_world, book):
+    """It asks for two copies in step and has one broker: every record is refused (NOT_ENOUGH_REPLICAS), nobody is away."""
+    entry = book("dead letters", "the topic refuses records: too few replicas in step", "postgres")
+    world = open_world("postgres")
+    kafka, topic = world.scenario.kafka, world.scenario.letter_topic
+    strike = lambda: kafka.alter_topic(topic, {"min.insync.replicas": "2"})  # noqa: E731
+    heal = lambda: kafka.alter_topic(topic, {"min.insync.replicas": "1"})  # noqa: E731
+    letters_fault(world, entry, strike, heal, "waiting_letters")
+
+
+def test_the_letter_topics_disk_is_full(open_world, book):
+    """Its one replica stands on a broker whose disk takes nothing more: the broker ends, and comes back when there is room."""
+    entry = book("dead letters", "the disk of the topic's only broker is full", "postgres")
+    world = open_world("postgres", 3, small_disk=2)
+    topic = confluent_kafka.admin.NewTopic(world.scenario.letter_topic, 1, replica_assignment=[[2]], config={"min.insync.replicas": "1"})
+    world.scenario.kafka._admin.create_topics([topic])[world.scenario.letter_topic].result(30)
+    broker = world.cluster.brokers[1]
+
+    def strike():
+        broker.fill_disk()
+
+    def heal():
+        broker.empty_disk()
+        broker.server.kill()
+        broker.start()
+        broker.wait_started()
+
+    letters_fault(world, entry, strike, heal, "waiting_letters")
+
+
 def test_the_letter_topic_is_deleted(open_world, book):
     """It is made again; no event whose letter was not acknowledged is passed over."""
     entry = book("dead letters", "the topic deleted under a running worker", "postgres")

@@ -184,5 +184,5 @@ FAULTS = [
     Fault("read-only mode", read_only, read_write, Told("read-only", "waiting for the store", WAITING_STORE)),
     Fault("sessions ended by an idle-session killer", end_sessions, nothing, times=5, hold_s=(0, 1)),
 ]
-DISK = [Fault("disk full", fill_disk, empty_disk, Told("", "waiting for the store", WAITING_STORE), times=2, hold_s=(2, 4))]
+DISK = [Fault("disk full", fill_disk, empty_disk, Told("No space left on device", "No space left on device", WAITING_STORE), times=2, hold_s=(2, 4))]
 COMBINABLE = [fault for fault in FAULTS if fault.name.split()[0] in ("kill", "restart", "cut", "read-only", "sessions")]
