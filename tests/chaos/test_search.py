@@ -39,7 +39,7 @@ def test_a_mapping_that_somebody_changed_refuses_every_document(open_world, book
     world = open_world("search")
     scenario = world.scenario
     # A late replay must not put an order back into an older state.
-    scenario.write_file(options=OPTIONS, newest_by_time=True, extra_top="dead_letter: {stop_above: 0.02}")
+    scenario.write_file(options=OPTIONS, newest_by_time=True, extra_top="dead_letter: {stop_above: 0.02}\n")
     driver.begin(world, 1)
     driver.wait_progress(world, 1_500)  # the breaker looks at a thousand events
     listener = driver.Listener(world.fleet, REFUSED)

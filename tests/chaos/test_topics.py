@@ -336,13 +336,18 @@ def test_the_letter_topic_takes_no_large_record(open_world, book):
 
 
 def test_the_letter_topic_has_too_few_replicas(open_world, book):
-    """It asks for two copies in step and has one broker: every record is refused (NOT_ENOUGH_REPLICAS), nobody is away."""
+    """It asks for three copies in step, and a broker is away: every record is refused (NOT_ENOUGH_REPLICAS), while the source goes on."""
     entry = book("dead letters", "the topic refuses records: too few replicas in step", "postgres")
-    world = open_world("postgres")
-    kafka, topic = world.scenario.kafka, world.scenario.letter_topic
-    strike = lambda: kafka.alter_topic(topic, {"min.insync.replicas": "2"})  # noqa: E731
-    heal = lambda: kafka.alter_topic(topic, {"min.insync.replicas": "1"})  # noqa: E731
-    letters_fault(world, entry, strike, heal, "waiting_letters")
+    world = open_world("postgres", 3)
+    topic = confluent_kafka.admin.NewTopic(world.scenario.letter_topic, 1, 3, config={"min.insync.replicas": "3"})
+    world.scenario.kafka._admin.create_topics([topic])[world.scenario.letter_topic].result(30)
+    broker = world.cluster.brokers[2]
+
+    def heal():
+        broker.start()
+        broker.wait_started()
+
+    letters_fault(world, entry, broker.server.kill, heal, "waiting_letters")
 
 
 def test_the_letter_topics_disk_is_full(open_world, book):

@@ -16,7 +16,7 @@ from .kafka_cluster import cache
 from .processes import Place, Server, make_own, free_port
 
 HERE = pathlib.Path(__file__).resolve().parent
-START_TIMEOUT_S = 180
+START_TIMEOUT_S = 400  # a copy of a shard that was away is filled again
 HEAP = os.environ.get("SEARCH_HEAP", "512m")
 
 
