@@ -17,9 +17,10 @@ namespace {
 namespace od = simdjson::ondemand;
 
 constexpr std::size_t kMaxReasonBytes = 400;
-// Only what is read of a bulk answer; `error` and `status` are of a request that failed as a whole.
+// A shard without a primary is waited for by the cluster, a minute by default: as long as a request of ours may take, so nobody would say
+// what is missing. Of the answer only what is read; `error` and `status` are of a request that failed as a whole.
 constexpr std::string_view kBulkFilter =
-    "filter_path=error.type,error.reason,status,errors,items.*.status,items.*._seq_no,items.*._primary_term,items.*.error.type,"
+    "timeout=20s&filter_path=error.type,error.reason,status,errors,items.*.status,items.*._seq_no,items.*._primary_term,items.*.error.type,"
     "items.*.error.reason";
 
 std::string cut(std::string_view text) {

@@ -23,7 +23,6 @@ AREAS = ["workers", "PostgreSQL", "Redis", "OpenSearch", "network", "Kafka", "lo
 NOT_RUN = [
     ("Redis", "Redis Cluster: slot migration, master failover", "Redis Cluster is refused by name in this build"),
     ("Redis", "failover by Sentinel", "done by hand (REPLICAOF) behind one address, which is all that a worker sees of it"),
-    ("OpenSearch", "loss of a node of three", "one node runs here"),
 ]
 
 
@@ -39,13 +38,14 @@ def rows(entries):
     order = {area: number for number, area in enumerate(AREAS)}
     for entry in sorted(entries, key=lambda e: (order.get(e["area"], 99), e["store"], e["fault"])):
         note = f" ({entry['why']})" if entry["why"] and entry["result"] == "passed" else ""
+        told = entry.get("told", "").replace("|", "/") or "–"
         head = f"| {entry['area']} | {entry['fault']}{note} | {entry['store']} |"
         if entry["result"] == "not run":
-            yield f"{head} not run: {entry['why']} | | | | |"
+            yield f"{head} not run: {entry['why']} | | | | | |"
         elif entry["result"] == "failed":
-            yield f"{head} {entry['times']} | {entry['events']:,} | **failed** | **failed** | {recovery(entry['recovery_s'])} |"
+            yield f"{head} {entry['times']} | {entry['events']:,} | **failed** | **failed** | {recovery(entry['recovery_s'])} | {told} |"
         else:
-            yield f"{head} {entry['times']} | {entry['events']:,} | {entry['lost']} | {entry['doubled']} | {recovery(entry['recovery_s'])} |"
+            yield f"{head} {entry['times']} | {entry['events']:,} | {entry['lost']} | {entry['doubled']} | {recovery(entry['recovery_s'])} | {told} |"
 
 
 def page_table(entries) -> str:
@@ -56,10 +56,10 @@ def page_table(entries) -> str:
         f"{sum(e['times'] for e in entries):,} faults, {sum(e['events'] for e in entries):,} events compared, "
         f"{sum(e['lost'] for e in entries)} lost, {sum(e['doubled'] for e in entries)} doubled.",
         "",
-        "| part | fault | store | times | events | lost | doubled | recovery s: median (worst) |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| part | fault | store | times | events | lost | doubled | recovery s: median (worst) | who is told |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
         *rows(entries),
-        *(f"| {area} | {fault} | – | not run: {why} | | | | |" for area, fault, why in NOT_RUN),
+        *(f"| {area} | {fault} | – | not run: {why} | | | | | |" for area, fault, why in NOT_RUN),
     ]
     return "\n".join(lines)
 

@@ -108,7 +108,7 @@ def strike_once(world: World, fault: Fault, entry: Entry) -> None:
     fault.strike(world)
     entry.times += 1
     try:
-        if listener:
+        if listener and not fault.told.afterwards:
             entry.told = listener.wait()
         if fault.progress_goes_on:
             wait_progress(world)
@@ -117,6 +117,8 @@ def strike_once(world: World, fault: Fault, entry: Entry) -> None:
     finally:
         fault.heal(world)
     entry.recovery_s.append(round(wait_recovered(world), 1))
+    if listener and fault.told.afterwards:
+        entry.told = listener.wait()
 
 
 def finish(world: World, entry: Entry) -> None:
