@@ -285,6 +285,7 @@ void Lane::Impl::obey_standing(Standing standing) {
   if (standing == Standing::fenced) fence({ErrorCode::fenced, "another worker owns a partition's checkpoint", "", false});
   if (standing != Standing::moved_back) return;
   spdlog::warn("a checkpoint moved back: the store was restored or failed over; reading again from there (G3)");
+  deps.stats.rewinds.fetch_add(1, std::memory_order_relaxed);
   rewind();
 }
 
