@@ -46,7 +46,7 @@ bool Lane::Impl::start_commit(Instant now) {
     enter(Phase::drained);
     return true;
   }
-  if (now < recheck_at && waiting == Wait::none) return false;
+  if (now < recheck_at && waiting == Wait::none && !log_distrusted) return false;
   start_recheck(now);
   return true;
 }
@@ -279,6 +279,7 @@ void Lane::Impl::finish_recheck(RecheckJob& ended, Instant now) {
   }
   if (*ended.standing == Standing::mine) stop_waiting();
   obey_standing(*ended.standing);
+  if (*ended.standing == Standing::mine && log_distrusted) verify_log();
 }
 
 void Lane::Impl::obey_standing(Standing standing) {

@@ -245,8 +245,9 @@ void Lane::Impl::take_opened(OpenJob& open) {
 }
 
 // G6: a topic that was replaced while nobody looked gives itself away by its anchor's record alone, once its offsets have gone past ours.
-// So what came since then must not be committed before that record has been compared. (An owner's topic ID would tell as well; librdkafka
-// before 2.3 gives none.)
+// So nothing is taken from the log before that record has been compared. (A topic ID would tell as well; librdkafka before 2.3 gives none.)
+// What had been taken is committed before, and the checkpoints were found to be ours a moment ago: who was frozen past its session must
+// not take them back from their new owner (G1).
 void Lane::Impl::verify_log() {
   spdlog::info("the log was not watched for a while: opening it again at the checkpoints, to see that it is still the same one (G6)");
   deps.stats.log_rechecks.fetch_add(1, std::memory_order_relaxed);

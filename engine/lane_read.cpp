@@ -40,12 +40,8 @@ bool Lane::Impl::read(Instant now) {
   } else if (!draining && left() == 0) {
     if (full_since && now - *full_since >= kUnwatched) log_distrusted = true;
     full_since.reset();
-    if (log_distrusted) {
-      verify_log();
-      return true;
-    }
     const std::size_t room = options.max_batch_records - building->entries().size();
-    deps.log.poll(std::min(options.max_poll_records, room), *this);
+    if (!log_distrusted) deps.log.poll(std::min(options.max_poll_records, room), *this);
   }
   if (left() == 0) {
     handle_lost();

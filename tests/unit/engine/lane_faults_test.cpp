@@ -445,6 +445,26 @@ TEST_F(LaneFaults, ALogThatWasReplacedByALongerOneWhileNobodyLookedIsFoundByItsA
   EXPECT_EQ(h->stats.log_rechecks.load(), 1U);
 }
 
+// G1: thawed, it must not take back what another worker owns by now.
+TEST_F(LaneFaults, AZombieThatDistrustsItsLogIsFenced) {
+  start();
+  append_some();
+  settle();
+  auto zombie = std::move(h);
+  start();
+  settle();
+  zombie->lane->distrust_log();
+  for (int i = 0; i < 5; ++i) {
+    zombie->lane->step(now);
+    zombie->executor.run_one();
+  }
+  EXPECT_EQ(zombie->lane->state(), LaneState::fenced);
+  append_some();
+  settle();
+  EXPECT_EQ(h->stats.fenced.load(), 0U);
+  expect_as_the_log_says();
+}
+
 TEST_F(LaneFaults, AStoreThatTakesNothingForLongLeavesTheLogUnwatched) {
   options.max_batch_records = 10;
   for (const bool replaced : {false, true}) {
