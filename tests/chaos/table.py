@@ -14,6 +14,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "integration")]
 
+from faults import clock, kafka, network, postgres, redis, search, workers  # noqa: E402
+from kit.fault import Fault  # noqa: E402
 from kit.ledger import read_entries  # noqa: E402
 
 PAGE = ROOT / "docs" / "reliability.md"
@@ -34,11 +36,32 @@ def recovery(seconds) -> str:
     return f"{statistics.median(seconds):g} ({max(seconds):g})"
 
 
+def who_is_told():
+    """By the fault's name: what docs/operating.md has a row for, or why nobody is told."""
+    out = {}
+    for module in (clock, kafka, network, postgres, redis, search, workers):
+        for value in vars(module).values():
+            for fault in value if isinstance(value, (list, tuple)) else ():
+                if isinstance(fault, Fault):
+                    told = fault.told
+                    heard = [told.ready and "`/readyz`", told.log and "log", told.metric and f"`{told.metric[0]}`"] if told else []
+                    out[fault.name] = ", ".join(part for part in heard if part) or f"nobody: {fault.untold}"
+    return out
+
+
+def heard(entry, known) -> str:
+    if entry["fault"] in known:
+        return known[entry["fault"]]
+    parts = [("/readyz", "`/readyz`"), ("log", "log"), ("metric", "metric")]
+    return ", ".join(shown for word, shown in parts if word in entry.get("told", "")) or "–"
+
+
 def rows(entries):
+    known = who_is_told()
     order = {area: number for number, area in enumerate(AREAS)}
     for entry in sorted(entries, key=lambda e: (order.get(e["area"], 99), e["store"], e["fault"])):
         note = f" ({entry['why']})" if entry["why"] and entry["result"] == "passed" else ""
-        told = entry.get("told", "").replace("|", "/") or "–"
+        told = heard(entry, known)
         head = f"| {entry['area']} | {entry['fault']}{note} | {entry['store']} |"
         if entry["result"] == "not run":
             yield f"{head} not run: {entry['why']} | | | | | |"

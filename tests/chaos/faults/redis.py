@@ -131,6 +131,6 @@ FAULTS = [
     Fault("SCRIPT FLUSH", flush_scripts, nothing, untold="the script is sent again at once, with the same commit", stores=STORES, hold_s=(0, 0.2)),
     Fault("a foreign script that blocks (BUSY)", block, unblock, AWAY, stores=STORES, times=1),
     Fault("cut in the middle of a commit", cut_in_a_script, flow, CUT, stores=STORES, times=8, hold_s=(0, 0.2)),
-    Fault("cut between a commit and its answer", lose_an_answer, flow, CUT, stores=STORES, times=10, hold_s=(0, 0.2)),
+    Fault("cut between a commit and its answer", lose_an_answer, flow, untold="over within a second, and mostly between two commits; the next connection asks what came of the last one (G5)", stores=STORES, times=10, hold_s=(0, 0.2)),
 ]
 COMBINABLE = [f for f in FAULTS if f.name.split()[0] in ("kill", "restart", "SCRIPT", "cut", "maxmemory") and "older" not in f.name]
