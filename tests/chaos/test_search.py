@@ -6,7 +6,7 @@ from faults import search
 from harness.waiting import wait_until
 from kit import driver
 from kit.cases import cases, run_alone
-from kit.fault import Told
+from kit.fault import Told, WAITING_STORE
 from kit.world import OPTIONS
 from oracle import compare
 
@@ -21,8 +21,7 @@ def test_cluster_of_three(fault, store, open_world, book):
     run_alone("OpenSearch", fault, store, open_world, book, server="search cluster")
 
 
-STOPPED = ("foldline_lane_state", {"state": "stopped"})
-REFUSED = Told(ready="the store rejected", log="the store rejects the event", metric=STOPPED, within_s=120)
+REFUSED = Told("putting back a batch that the store refuses", "waiting for the store", WAITING_STORE, within_s=120)
 
 
 def put_mapping(world, copy_to) -> None:
@@ -34,14 +33,15 @@ def put_mapping(world, copy_to) -> None:
 
 
 def test_a_mapping_that_somebody_changed_refuses_every_document(open_world, book):
-    """G19: the breaker stops the projection before it empties the topic into the dead letters; what became letters is replayed."""
+    """Not even the documents that stood there are taken back: so it waits, and no event is blamed. One that was refused before that, in a
+    batch of new documents alone, is a letter, and is replayed."""
     entry = book("OpenSearch", "the mapping changed by hand: every document refused (400)", "search")
     world = open_world("search")
     scenario = world.scenario
     # A late replay must not put an order back into an older state.
-    scenario.write_file(options=OPTIONS, newest_by_time=True, extra_top="dead_letter: {stop_above: 0.02}\n")
+    scenario.write_file(options=OPTIONS, newest_by_time=True)
     driver.begin(world, 1)
-    driver.wait_progress(world, 1_500)  # the breaker looks at a thousand events
+    driver.wait_progress(world, 1_500)
     listener = driver.Listener(world.fleet, REFUSED)
     put_mapping(world, ["x_number"])
     entry.times = 1
@@ -49,17 +49,15 @@ def test_a_mapping_that_somebody_changed_refuses_every_document(open_world, book
     before = world.committed()
     driver.stays_true(lambda: world.keep_traffic() or world.committed() == before, 2, "nothing more becomes a letter")
     put_mapping(world, [])
-    world.remove_worker(world.fleet[0], "stop")
-    world.add_worker()
     entry.recovery_s.append(round(driver.wait_recovered(world), 1))
     world.stop_traffic()
     scenario.wait_caught_up(driver.CAUGHT_UP_S)
-    scenario.dlq("replay", "--stage", "store", "--yes")
-    wait_until(lambda: scenario.kafka.partitions(scenario.replay_topic), 30, "the replay topic")
-    scenario.wait_caught_up(60, scenario.replay_topic)
     letters = scenario.letters()
     refused = [letter for letter in letters if letter["stage"] == "store"]
-    assert 0 < len(refused) < 100, len(refused)
+    if refused:
+        scenario.dlq("replay", "--stage", "store", "--yes")
+        wait_until(lambda: scenario.kafka.partitions(scenario.replay_topic), 30, "the replay topic")
+        scenario.wait_caught_up(60, scenario.replay_topic)
     expected = scenario.expected()
     kept = [letter for letter in letters if letter["stage"] != "store"]
     found = compare.differences(expected, scenario.fact_orders(), scenario.daily_revenue(), kept)
