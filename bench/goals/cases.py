@@ -1,8 +1,11 @@
 """The speed goals, one line each."""
 
-from catch_up import Case, Load, consume_limit, postgres_limit, redis_limit
+from catch_up import Case, Load, consume_limit, postgres_limit, redis_limit, search_limit
 
 COPY_BATCH_ROWS = 10_000  # the best of 1,000 to 50,000, by hand
+
+RECENT_DOCUMENTS = 50_000  # more than a batch, and few enough for the worker's cache
+SEARCH_SHARE = 0.25  # of the events: a search store takes a tenth of what the others take
 
 CATCH_UP = (
     Case(
@@ -52,5 +55,32 @@ CATCH_UP = (
         consume_limit,
         "librdkafka alone",
         0.5,
+    ),
+    Case(
+        "search-new",
+        "OpenSearch, every document is new",
+        Load("opensearch", "documents"),
+        search_limit("new"),
+        "prebuilt _bulk, at its best size and connections",
+        0.85,
+        SEARCH_SHARE,
+    ),
+    Case(
+        "search-recent",
+        "OpenSearch, updates of documents that the worker has just written",
+        Load("opensearch", "documents", workload="rounds", fill={"orders": RECENT_DOCUMENTS}, before=True),
+        search_limit("update", "--distinct", RECENT_DOCUMENTS),
+        "prebuilt _bulk over the same documents",
+        0.75,
+        SEARCH_SHARE,
+    ),
+    Case(
+        "search-cold",
+        "OpenSearch, updates of documents that the worker has not seen",
+        Load("opensearch", "documents", before=True, restart=True),
+        search_limit("update"),
+        "prebuilt _bulk over the same documents",
+        0.4,
+        SEARCH_SHARE,
     ),
 )

@@ -153,6 +153,19 @@ def redis_limit(customers):
     return measure
 
 
+def search_limit(mode, *more):
+    def measure(bench, topic, events):
+        env = bench.servers.environment("opensearch")
+        if bench.bulk is None:  # once for all cases
+            said = programs.run_limit("search_bulk", ["--index", "bench-limit-tune", "--documents", bench.tune_documents, "--tune"], env)
+            bench.bulk = ["--bulk-items", said["bulk_items"], "--connections", said["connections"]]
+            bench.say(f"  the limit is fastest with {said['bulk_items']} documents a request over {said['connections']} connections")
+        arguments = ["--index", "bench-limit", "--documents", events, "--mode", mode, *more, *bench.bulk]
+        return per_second(programs.run_limit("search_bulk", arguments, env))
+
+    return measure
+
+
 def run_case(case, bench):
     """Limit and worker by turns; medians, and the ratio."""
     events = max(1000, int(bench.events * case.share))

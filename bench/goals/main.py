@@ -23,8 +23,9 @@ import report  # noqa: E402
 from cases import CATCH_UP  # noqa: E402
 from catch_up import run_case  # noqa: E402
 from servers import ROOT, Servers  # noqa: E402
+from special import SPECIAL  # noqa: E402
 
-RUNNERS = {case.name: (case.title, lambda bench, case=case: run_case(case, bench)) for case in CATCH_UP}
+RUNNERS = {case.name: (case.title, lambda bench, case=case: run_case(case, bench)) for case in CATCH_UP} | SPECIAL
 
 
 class Bench:
@@ -36,6 +37,8 @@ class Bench:
         self.binary = os.environ.get("FOLDLINE_BIN", str(ROOT / "build" / "foldline"))
         self.servers = servers
         self.directory = directory
+        self.tune_documents = max(5_000, min(50_000, options.events // 10))
+        self.bulk = None  # how the search store takes documents fastest
 
     def say(self, text):
         print(text, flush=True)
@@ -86,9 +89,10 @@ def main():
     servers = Servers()
     rows = []
     with tempfile.TemporaryDirectory() as place:
+        bench = Bench(options, servers, pathlib.Path(place))
         try:
             for name in names:
-                rows += run_one(name, Bench(options, servers, pathlib.Path(place)))
+                rows += run_one(name, bench)
         finally:
             servers.down()
     result = report.result(rows, options, time.monotonic() - began)

@@ -24,7 +24,7 @@ def goal_text(row):
         return "-"
     if row["kind"] == "ratio":
         return f">= {row['goal']:g}"
-    return f"{row.get('relation', '<=')} {row['goal']:,g} {row.get('unit', '')}".strip()
+    return f"{row.get('relation', '<=')} {row['goal']:,} {row.get('unit', '')}".strip()
 
 
 def met_text(row):

@@ -10,8 +10,8 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <numeric>
-#include <random>
+#include <string_view>
+#include <vector>
 
 #include "bench/limits/program.h"
 #include "bench/orders/order.h"
@@ -65,7 +65,6 @@ class Table {
   }
 
  private:
-  // Where keys are updated, in the order in which a worker meets them: that of their events.
   std::vector<std::string> encode(std::int64_t revision) const {
     std::vector<std::string> out;
     for (std::int64_t n = 0; n < options_.rows; ++n) {

@@ -3,9 +3,9 @@
 //
 //   build/bench/fill_topic --topic bench.orders --workload new --events 1000000
 //
-// Workloads: `new` places each order once; `shipped` places every order and ships it, a fifth of them long after; `customers` places orders
-// of --customers customers at random, with the customer as the record's key.
-// Says, in one line of JSON, what the events add up to; and `committed` when they are visible.
+// Workloads: `new` places each order once; `shipped` places every order and ships it, a fifth of them long after; `rounds` places
+// --orders orders again and again, with a new total each time; `customers` places orders of --customers customers at random, with the
+// customer as the record's key. Says, in one line of JSON, what the events add up to; and `committed` when they are visible.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -23,8 +23,9 @@ constexpr int kTransactionTimeoutMs = 600'000;
 constexpr int kPollEveryRecords = 1'000;
 constexpr int kQueueFullWaitMs = 5;
 constexpr std::int64_t kCustomersOfOrders = 1'000;
-constexpr std::int64_t kLateShare = 5;           // every fifth order is shipped late
-constexpr std::int64_t kSoonAfterOrders = 100;   // shipped so many orders later: mostly in the same batch
+constexpr std::int64_t kRoundsOfARevision = 1'000'000;
+constexpr std::int64_t kLateShare = 5;             // every fifth order is shipped late
+constexpr std::int64_t kSoonAfterOrders = 100;     // shipped so many orders later: mostly in the same batch
 constexpr std::int64_t kLateAfterOrders = 60'000;  // beyond any batch
 
 struct Options {
@@ -35,6 +36,7 @@ struct Options {
   std::int64_t first = 0;
   std::int64_t revision = 0;
   std::int64_t customers = 1'000;
+  std::int64_t orders = 50'000;
 };
 
 struct Totals {
@@ -94,12 +96,16 @@ class Workload {
     } else if (options_.workload == "customers") {
       for (std::int64_t i = 0; i < options_.events; ++i) {
         const std::int64_t n = options_.first + i;
-        place(Order(n, static_cast<std::int64_t>(scrambled(static_cast<std::uint64_t>(n)) % static_cast<std::uint64_t>(options_.customers)), options_.revision), true);
+        place(Order(n, static_cast<std::int64_t>(scrambled(static_cast<std::uint64_t>(n)) % static_cast<std::uint64_t>(options_.customers)),
+                    options_.revision),
+              true);
       }
+    } else if (options_.workload == "rounds") {
+      write_rounds();
     } else if (options_.workload == "shipped") {
       write_shipped();
     } else {
-      give_up("--workload is new, shipped or customers, not {}", options_.workload);
+      give_up("--workload is new, shipped, rounds or customers, not {}", options_.workload);
     }
   }
 
@@ -121,6 +127,24 @@ class Workload {
     append_shipped(value_, order);
     writer_.write(order.order_id, value_);
     ++writer_.totals.shipped;
+  }
+
+  // The totals are those of each order's last round.
+  void write_rounds() {
+    const std::int64_t orders = std::min(options_.orders, options_.events);
+    for (std::int64_t i = 0; i < options_.events; ++i) {
+      if (i + orders >= options_.events) {
+        place(round(i, orders), false);
+        continue;
+      }
+      value_.clear();
+      const Order order = round(i, orders);
+      append_placed(value_, order);
+      writer_.write(order.order_id, value_);
+    }
+  }
+  Order round(std::int64_t i, std::int64_t orders) const {
+    return {options_.first + i % orders, customer(i % orders), options_.revision * kRoundsOfARevision + i / orders};
   }
 
   // Order i is placed at step i, and shipped `soon` or, every fifth, `late` steps later.
@@ -147,8 +171,9 @@ void run(const Options& options) {
   Workload(options, writer).write_all();
   writer.flush();
   const Totals& t = writer.totals;
-  fmt::print("{{\"events\": {}, \"placed\": {}, \"shipped\": {}, \"total_cents\": {}, \"item_count\": {}, \"bytes\": {}, \"seconds\": {:.3f}}}\n",
-             t.events, t.placed, t.shipped, t.total_cents, t.item_count, t.bytes, watch.seconds());
+  fmt::print(
+      "{{\"events\": {}, \"placed\": {}, \"shipped\": {}, \"total_cents\": {}, \"item_count\": {}, \"bytes\": {}, \"seconds\": {:.3f}}}\n",
+      t.events, t.placed, t.shipped, t.total_cents, t.item_count, t.bytes, watch.seconds());
   std::fflush(stdout);
   char line = 0;
   while (line != '\n') {
@@ -166,10 +191,11 @@ int main(int argc, char** argv) {
   CLI::App app{"Order events that become visible all at once"};
   app.add_option("--brokers", options.brokers, "host:port")->envname("KAFKA_BROKERS")->required();
   app.add_option("--topic", options.topic, "which exists")->required();
-  app.add_option("--workload", options.workload, "new, shipped or customers")->capture_default_str();
+  app.add_option("--workload", options.workload, "new, shipped, rounds or customers")->capture_default_str();
   app.add_option("--events", options.events)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--first", options.first, "the first order's number")->check(CLI::NonNegativeNumber);
   app.add_option("--revision", options.revision, "another one changes the same orders")->check(CLI::NonNegativeNumber);
+  app.add_option("--orders", options.orders, "of `rounds`")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--customers", options.customers)->check(CLI::PositiveNumber)->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   foldline::bench::run(options);

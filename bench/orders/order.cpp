@@ -17,7 +17,8 @@ constexpr std::uint64_t kShippedKind = 1;
 std::string event_id(const Order& order, std::uint64_t kind) {
   const std::uint64_t high = scrambled((static_cast<std::uint64_t>(order.number) << 1U) | kind);
   const std::uint64_t low = scrambled(high + static_cast<std::uint64_t>(order.revision));
-  return fmt::format("{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}", high >> 32U, (high >> 16U) & 0xffffU, high & 0xfffU, low & 0xfffU, low >> 16U);
+  return fmt::format("{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}", high >> 32U, (high >> 16U) & 0xffffU, high & 0xfffU, low & 0xfffU,
+                     low >> 16U);
 }
 
 }  // namespace
@@ -63,10 +64,11 @@ void append_placed(std::string& out, const Order& order) {
 }
 
 void append_shipped(std::string& out, const Order& order) {
-  fmt::format_to(std::back_inserter(out),
-                 R"({{"event_type":"OrderShipped","event_id":"{}","schema_version":1,"occurred_at":"{}","producer":"shipping-service",)"
-                 R"("payload":{{"order_id":"{}","carrier":"UPS","tracking_number":"1Z{:010}","note":"left with the neighbour, ring twice"}}}})",
-                 event_id(order, kShippedKind), time_text(order.placed_at_us + kShippedAfterUs), order.order_id, order.number);
+  fmt::format_to(
+      std::back_inserter(out),
+      R"({{"event_type":"OrderShipped","event_id":"{}","schema_version":1,"occurred_at":"{}","producer":"shipping-service",)"
+      R"("payload":{{"order_id":"{}","carrier":"UPS","tracking_number":"1Z{:010}","note":"left with the neighbour, ring twice"}}}})",
+      event_id(order, kShippedKind), time_text(order.placed_at_us + kShippedAfterUs), order.order_id, order.number);
 }
 
 }  // namespace foldline::bench
