@@ -73,6 +73,10 @@ class Run:
             self._workers[-1].stop()
             self._workers.pop()
 
+    def stop_worker(self, worker):
+        worker.stop()
+        self._workers.remove(worker)
+
     def start_workers(self):
         self.stop_workers()
         for _ in range(self.load.workers):
@@ -116,11 +120,15 @@ class Run:
 
     def _cpu(self):
         servers = self.bench.servers
-        return {
+        out = {
             "worker": sum(worker.cpu_seconds() for worker in self._workers),
             "store": servers.cpu_seconds(self.load.server),
             "kafka": servers.cpu_seconds("kafka"),
         }
+        for worker in self._workers:
+            for kind, seconds in worker.thread_cpu_seconds().items():
+                out["thread_" + kind] = out.get("thread_" + kind, 0.0) + seconds
+        return out
 
 
 # Limits: events a second of a bare program.

@@ -22,10 +22,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import report  # noqa: E402
 from cases import CATCH_UP  # noqa: E402
 from catch_up import run_case  # noqa: E402
+from programs import Failure  # noqa: E402
 from servers import ROOT, Servers  # noqa: E402
 from special import SPECIAL  # noqa: E402
 
 RUNNERS = {case.name: (case.title, lambda bench, case=case: run_case(case, bench)) for case in CATCH_UP} | SPECIAL
+
+HURRY_AFTER = 0.75  # of the time
 
 
 class Bench:
@@ -33,12 +36,22 @@ class Bench:
 
     def __init__(self, options, servers, directory):
         self.events, self.runs = options.events, options.runs
+        self.began, self.limit_s = time.monotonic(), 60 * options.limit_minutes
         self.growth_millions = options.growth_millions
         self.binary = os.environ.get("FOLDLINE_BIN", str(ROOT / "build" / "foldline"))
         self.servers = servers
         self.directory = directory
         self.tune_documents = max(5_000, min(50_000, options.events // 10))
         self.bulk = None  # how the search store takes documents fastest
+
+    def hurry(self):
+        """Late, one run has to do; too late, none."""
+        spent = (time.monotonic() - self.began) / self.limit_s
+        if spent > 1:
+            raise Failure("not run: no time left (--limit-minutes)")
+        if spent > HURRY_AFTER and self.runs > 1:
+            self.runs = 1
+            self.say("time runs out: one run each from here on")
 
     def say(self, text):
         print(text, flush=True)
@@ -49,6 +62,7 @@ def run_one(name, bench):
     bench.say(f"{name}: {title}")
     began = time.monotonic()
     try:
+        bench.hurry()
         said = runner(bench)
     except KeyboardInterrupt:
         raise
@@ -70,6 +84,7 @@ def main():
     parser.add_argument("--list", action="store_true", help="the cases")
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--limit-minutes", type=float, default=25, help="cases that come later run once, or not at all")
     parser.add_argument("--growth-millions", type=int, default=10, help="rows in the table at the end of `growth`")
     parser.add_argument("--json", default=str(ROOT / "build" / "reports" / "bench.json"))
     parser.add_argument("--page", help="write the results into this page, whatever ran", default=None)

@@ -8,7 +8,7 @@ import re
 import subprocess
 import time
 
-from servers import ROOT, cpu_seconds, memory_bytes, peak_memory_bytes
+from servers import ROOT, cpu_seconds, memory_bytes, peak_memory_bytes, thread_cpu_seconds
 
 from harness.waiting import wait_until
 from harness.worker import Worker
@@ -114,6 +114,9 @@ class MeasuredWorker:
 
     def cpu_seconds(self):
         return cpu_seconds(self.pid)
+
+    def thread_cpu_seconds(self):
+        return thread_cpu_seconds(self.pid)
 
     def memory_bytes(self):
         return memory_bytes(self.pid)

@@ -58,6 +58,28 @@ COLUMNS = (
 )
 
 
+# Where a microsecond of the worker goes: its threads, and what stands beside it.
+THREAD_COLUMNS = (
+    ("case", lambda r: r["case"]),
+    ("event to event, µs", lambda r: f"{1e6 / r['events_per_s']:.2f}"),
+    ("lane thread", lambda r: cell(r, "thread_lane_cpu_us_per_event", "{:.2f}")),
+    ("commit thread", lambda r: cell(r, "thread_commit_cpu_us_per_event", "{:.2f}")),
+    ("Kafka client", lambda r: cell(r, "thread_kafka_client_cpu_us_per_event", "{:.2f}")),
+    ("rest of the worker", lambda r: cell(r, "thread_rest_cpu_us_per_event", "{:.2f}")),
+    ("store", lambda r: cell(r, "store_cpu_us_per_event", "{:.2f}")),
+    ("broker", lambda r: cell(r, "kafka_cpu_us_per_event", "{:.2f}")),
+    ("records a commit", lambda r: cell(r, "records_per_commit", "{:,.0f}")),
+)
+
+
+def markdown_table(columns, rows):
+    return [
+        "| " + " | ".join(title for title, _ in columns) + " |",
+        "| --- |" + " ---: |" * (len(columns) - 1),
+        *("| " + " | ".join(show(row) for _, show in columns) + " |" for row in rows),
+    ]
+
+
 def table(result):
     lines = [[title for title, _ in COLUMNS]] + [[show(row) for _, show in COLUMNS] for row in result["cases"]]
     widths = [max(len(cells[i]) for cells in lines) for i in range(len(COLUMNS))]
@@ -104,12 +126,13 @@ def markdown(result):
         f"`{result['command']}`, {result['date']}, commit `{result['commit']}`: {result['events']:,} events a case, {result['runs']} runs, medians; {result['seconds'] / 60:.0f} minutes.",
         f"{m['processor']}, {m['cores']} cores, {m['memory_gb']} GB, {m['system']}, Linux {m['kernel']}. Worker, Kafka and store share these cores.",
         "",
-        "| " + " | ".join(title for title, _ in COLUMNS) + " |",
-        "| --- |" + " ---: |" * (len(COLUMNS) - 1),
+        *markdown_table(COLUMNS, rows),
     ]
-    out += ["| " + " | ".join(show(row) for _, show in COLUMNS) + " |" for row in rows]
     out += ["", "| case | what it is | limit |", "| --- | --- | --- |"]
     out += [f"| {row['case']} | {row['title']} | {row.get('limit_title', '-')} |" for row in rows]
+    with_threads = [row for row in rows if "thread_lane_cpu_us_per_event" in row]
+    if with_threads:
+        out += ["", "Where a microsecond goes: processor time an event, µs.", "", *markdown_table(THREAD_COLUMNS, with_threads)]
     for row in rows:
         if row.get("notes"):
             out += ["", f"**{row['case']}**", "", *row["notes"]]
