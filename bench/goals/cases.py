@@ -2,7 +2,7 @@
 
 from catch_up import Case, Load, consume_limit, postgres_limit, redis_limit, search_limit
 
-COPY_BATCH_ROWS = 10_000  # the best of 1,000 to 50,000, by hand
+COPY_BATCH_ROWS = 10_000  # smaller ones are slower, larger ones no faster
 
 RECENT_DOCUMENTS = 50_000  # more than a batch, and few enough for the worker's cache
 SEARCH_SHARE = 0.25  # of the events: a search store takes a tenth of what the others take

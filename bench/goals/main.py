@@ -85,7 +85,7 @@ def main():
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--limit-minutes", type=float, default=25, help="cases that come later run once, or not at all")
-    parser.add_argument("--growth-millions", type=int, default=10, help="rows in the table at the end of `growth`")
+    parser.add_argument("--growth-millions", type=int, default=10, help="rounds of --events rows in `growth`: millions of rows, at the default")
     parser.add_argument("--json", default=str(ROOT / "build" / "reports" / "bench.json"))
     parser.add_argument("--page", help="write the results into this page, whatever ran", default=None)
     options = parser.parse_args()

@@ -128,8 +128,13 @@ def markdown(result):
         "",
         *markdown_table(COLUMNS, rows),
     ]
-    out += ["", "| case | what it is | limit |", "| --- | --- | --- |"]
-    out += [f"| {row['case']} | {row['title']} | {row.get('limit_title', '-')} |" for row in rows]
+    about = (
+        ("case", lambda r: r["case"]),
+        ("what it is", lambda r: r["title"]),
+        ("limit", lambda r: r.get("limit_title", "-")),
+        ("events", lambda r: cell(r, "events", "{:,}")),
+    )
+    out += ["", *markdown_table(about, rows)]
     with_threads = [row for row in rows if "thread_lane_cpu_us_per_event" in row]
     if with_threads:
         out += ["", "Where a microsecond goes: processor time an event, µs.", "", *markdown_table(THREAD_COLUMNS, with_threads)]
