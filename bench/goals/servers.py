@@ -79,11 +79,17 @@ class Servers:
             if given:
                 self._urls[server] = given
             else:
-                self._stack.run("up", server)
+                self._start(server)
                 self._urls[server] = self._stack.environment(server)[VARIABLES[server]]
                 line = next(line for line in self._stack.run("status", server).splitlines() if line.startswith(server))
                 self._pids[server] = int(line.split()[2])
         return self._urls[server]
+
+    def _start(self, server):
+        try:
+            self._stack.run("up", server)
+        except AssertionError:
+            self._stack.run("up", server)  # a busy machine: it goes on waiting for the one that was started
 
     @property
     def kafka(self):
