@@ -153,7 +153,8 @@ void count(benchmark::State& state, std::size_t events_a_turn) {
 
 void upto(benchmark::State& state, Workload workload, UpTo up_to) {
   Pipeline pipeline(workload, up_to);
-  for (std::size_t i = 0; i < kWarmUpEvents / kBatchRecords; ++i) pipeline.run_batch();
+  const std::size_t warm_up = up_to >= UpTo::dedup ? kWarmUpEvents : kEvents;  // windows are long in filling
+  for (std::size_t i = 0; i < warm_up / kBatchRecords; ++i) pipeline.run_batch();
   for (auto _ : state) pipeline.run_batch();
   count(state, kBatchRecords);
 }
