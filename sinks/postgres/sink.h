@@ -14,6 +14,7 @@
 #include "sinks/postgres/checkpoints.h"
 #include "sinks/postgres/session.h"
 #include "sinks/postgres/staging.h"
+#include "sinks/postgres/straight_policy.h"
 #include "sinks/postgres/transaction.h"
 #include "sinks/sink.h"
 
@@ -35,6 +36,7 @@ struct StoreShared {
   int ownership_lock_timeout_ms = kOwnershipLockTimeoutMs;
   bool building = false;
   bool exact_ids = false;
+  bool copy_straight = true;
 };
 
 class PostgresSink final : public Sink {
@@ -55,6 +57,10 @@ class PostgresSink final : public Sink {
 
   // commit.cpp
   Result<void> stage(const CommitBatch& batch);
+  void lay_out(StraightPolicy* policy);
+  Attempt attempt(Session& session, const CommitBatch& batch, bool straight);
+  void note_straight(const Attempt& attempt);
+  [[nodiscard]] CommitResult committed(Session& session, const CommitBatch& batch);
   std::optional<CommitResult> conclude(const Attempt& attempt, const CommitBatch& batch, bool last);
   CommitResult compare_failed(const CommitBatch& batch);
   std::optional<CommitResult> leave_out_known(const CommitBatch& batch);
@@ -66,6 +72,9 @@ class PostgresSink final : public Sink {
   std::vector<Stager> stagers_;  // one a view of the batch: they keep their buffers
   std::vector<StagedView> staged_;
   std::size_t staged_count_ = 0;
+  std::optional<bool> laid_out_;  // how: with rows that go straight, or all upserted
+  StraightPolicy straight_policy_;
+  WrittenRows written_;  // of the batch at hand
   std::uint64_t batch_number_ = 0;
   std::chrono::steady_clock::time_point next_expiry_;
 };
