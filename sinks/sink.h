@@ -202,20 +202,12 @@ struct RowAhead {
   std::int64_t next_offset = 0;
 };
 
-// How a committed batch's rows went, where a store has several ways: for the metrics only.
-struct WrittenRows {
-  std::uint64_t copied = 0;          // straight, as new rows
-  std::uint64_t upserted = 0;        // merged into what may be there; deletes too
-  std::uint64_t copies_refused = 0;  // tries to copy that met a row or a rule of the table: the batch was upserted after all
-};
-
 struct CommitResult {
   CommitStatus status = CommitStatus::retry;
   Error error{};  // meaningless when committed
   // When refold, one of them says something.
   std::vector<RowAhead> ahead{};           // rows that hold a part of what was folded for them (row watermarks only)
   std::vector<std::uint32_t> known_ids{};  // indexes into exact_ids: duplicates, also of an earlier one in the same batch
-  WrittenRows written{};
 };
 
 struct SinkTraits {

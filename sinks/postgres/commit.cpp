@@ -67,8 +67,7 @@ CommitResult PostgresSink::commit(const CommitBatch& batch) {
   if (auto ok = stage(batch); !ok) return refused(CommitStatus::rejected, ok.error());
 
   // What is copied straight must not hold locks that nobody can end (G18), and exact IDs come before rows (G16).
-  bool straight = store_->copy_straight && batch.exact_ids.empty();
-  written_ = {};
+  bool straight = store_->straight.enabled && batch.exact_ids.empty();
   for (int attempt_number = 1;; ++attempt_number) {
     auto connected = session();
     if (!connected) return refused(CommitStatus::retry, connected.error());
@@ -99,7 +98,8 @@ Attempt PostgresSink::attempt(Session& session, const CommitBatch& batch, bool s
 
 void PostgresSink::lay_out(StraightPolicy* policy) {
   laid_out_ = policy != nullptr;
-  for (StagedView& view : std::span(staged_).first(staged_count_)) stagers_[view.layout->view].lay_out(policy, view);
+  for (StagedView& view : std::span(staged_).first(staged_count_))
+    stagers_[view.layout->view].lay_out(policy, store_->max_array_rows, view);
 }
 
 // Who is to blame for a refused copy: the shape that was being copied, the view whose table is not plain, or, when another statement failed
@@ -126,7 +126,7 @@ CommitResult PostgresSink::committed(Session& session, const CommitBatch& batch)
     }
     stagers_[view.layout->view].remember(straight_policy_);
   }
-  return {.status = CommitStatus::committed, .written = written_};
+  return {CommitStatus::committed, {}};
 }
 
 // Nothing: attempt the same batch again.

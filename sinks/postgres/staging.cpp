@@ -119,7 +119,7 @@ void Stager::sort_by_key() {
   });
 }
 
-void Stager::lay_out(StraightPolicy* policy, StagedView& out) {
+void Stager::lay_out(StraightPolicy* policy, std::size_t max_array_rows, StagedView& out) {
   out.layout = layout_;
   out.copy_data.clear();
   out.shapes.assign(shapes_.size(), StagedShape{});
@@ -135,7 +135,7 @@ void Stager::lay_out(StraightPolicy* policy, StagedView& out) {
     ++plain_rows;
     plain_bytes += row.size;
   }
-  const bool staged = layout_->has_lists() || plain_rows > kMaxArrayRows || plain_bytes > kMaxArrayBytes;
+  const bool staged = layout_->has_lists() || plain_rows > max_array_rows || plain_bytes > kMaxArrayBytes;
   if (staged && plain_rows > 0) write_staging(out.copy_data);
   for (std::uint32_t number = 0; number < shapes_.size(); ++number) {
     StagedShape& shape = out.shapes[number];
@@ -152,7 +152,7 @@ void Stager::choose_straight(StraightPolicy& policy) {
   std::vector<bool> tried(shapes_.size(), false);
   bool any = false;
   for (std::size_t i = 0; i < shapes_.size(); ++i) {
-    tried[i] = of_shape[i] >= kMinStraightRows && is_plain_insert(*layout_, shapes_[i]) && policy.tries(layout_->view, signatures_[i]);
+    tried[i] = of_shape[i] >= policy.min_rows() && is_plain_insert(*layout_, shapes_[i]) && policy.tries(layout_->view, signatures_[i]);
     any = any || tried[i];
   }
   if (!any) return;
@@ -162,7 +162,7 @@ void Stager::choose_straight(StraightPolicy& policy) {
     row.straight = tried[row.shape] && !policy.is_recent(hash);
     if (tried[row.shape] && !row.straight) --of_shape[row.shape];
   }
-  for (EncodedRow& row : rows_) row.straight = row.straight && of_shape[row.shape] >= kMinStraightRows;
+  for (EncodedRow& row : rows_) row.straight = row.straight && of_shape[row.shape] >= policy.min_rows();
 }
 
 void Stager::remember(StraightPolicy& policy) const {

@@ -1,7 +1,8 @@
 // Encodes a view's folded rows, sorts them by key, and lays them out for the ways in which they reach the server.
 //
 //   Stager stager;   StagedView staged;   Result<void> ok = stager.stage(layout, rows);
-//   stager.lay_out(nullptr, staged);      // then: staged.shapes[s].arrays, or `COPY foldline_stage_0 FROM STDIN` of staged.copy_data
+//   stager.lay_out(nullptr, kMaxArrayRows, staged);      // then: staged.shapes[s].arrays, or `COPY foldline_stage_0 FROM STDIN` of
+//   staged.copy_data
 //
 // The order is memcmp order of the encoded keys: any order serves as long as all workers take their row locks in the same one (G17),
 // and this one needs no collation. Pure: no connection, no round trip; a value that does not fit its column is refused here.
@@ -54,8 +55,9 @@ class Stager {
  public:
   // An error of code store_rejected names the view, the column and the value.
   Result<void> stage(const ViewLayout& layout, std::span<FoldedRow* const> rows);
-  // Of the rows of the last stage(). `policy` says which of them go straight; null: none.
-  void lay_out(StraightPolicy* policy, StagedView& out);
+  // Of the rows of the last stage(). `policy` says which of them go straight; null: none. A view of more rows than `max_array_rows`, those
+  // not counted, goes through its staging table.
+  void lay_out(StraightPolicy* policy, std::size_t max_array_rows, StagedView& out);
   // The rows of the last lay_out() are stored: their keys are known from now on.
   void remember(StraightPolicy& policy) const;
 

@@ -21,9 +21,10 @@ struct StoreOptions {
   std::string schema = "public";  // of views whose name has none
   Timeouts timeouts;
   int ownership_lock_timeout_ms = kOwnershipLockTimeoutMs;
-  bool exact_ids = false;     // G16
-  bool copy_straight = true;  // rows that are probably new go into their table by COPY (straight_policy.h); false: all are upserted
-  bool building = false;      // the generation is in the making, in schemas of its own (generations.h)
+  bool exact_ids = false;                      // G16
+  StraightOptions straight;                    // docs/decisions/0052
+  std::size_t max_array_rows = kMaxArrayRows;  // the same
+  bool building = false;                       // the generation is in the making, in schemas of its own (generations.h)
 };
 
 class PostgresStore final : public Store {

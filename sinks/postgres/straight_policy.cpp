@@ -55,8 +55,8 @@ void StraightPolicy::failed(std::uint32_t view, const std::string& signature) {
   if (found == tried_.end()) return;
   Tried& tried = found->second;
   std::uint32_t pause = kFirstPauseBatches;
-  for (std::uint32_t i = 0; i < tried.failures && pause < kLongestPauseBatches; ++i) pause *= 2;
-  tried.pause_batches = std::min(pause, kLongestPauseBatches);
+  for (std::uint32_t i = 0; i < tried.failures; ++i) pause *= 2;
+  tried.pause_batches = std::min(pause, options_.longest_pause_batches);
   if (pause < kLongestPauseBatches) ++tried.failures;
   tried.successes = 0;
 }

@@ -1,7 +1,7 @@
 // Which rows are worth copying straight into a view's table, without ON CONFLICT: those whose keys are probably not there yet. A guess
 // only. A wrong one costs the attempt: the transaction is rolled back and the batch upserted (docs/decisions/0052).
 //
-//   StraightPolicy policy;   if (policy.tries(view, signature) && !policy.is_recent(hash)) ...copy...
+//   StraightPolicy policy({});   if (policy.tries(view, signature) && !policy.is_recent(hash)) ...copy...
 //   policy.succeeded(view, signature);   // or failed()
 //
 // Two things make the guess. A shape (shape.h) tells much: `placed` sets other fields than `shipped`. So each shape has a memory of how it
@@ -43,8 +43,17 @@ class RecentKeys {
   std::vector<Bucket> buckets_;                              // made with the first key
 };
 
+struct StraightOptions {
+  bool enabled = true;  // false: all rows are upserted
+  std::size_t min_rows = kMinStraightRows;
+  std::uint32_t longest_pause_batches = kLongestPauseBatches;
+};
+
 class StraightPolicy {
  public:
+  explicit StraightPolicy(const StraightOptions& options) : options_(options) {}
+  [[nodiscard]] std::size_t min_rows() const { return options_.min_rows; }
+
   // Whether to try it in this batch; ask once a batch, for a shape with enough rows.
   bool tries(std::uint32_t view, const std::string& signature);
   void succeeded(std::uint32_t view, const std::string& signature);
@@ -59,6 +68,7 @@ class StraightPolicy {
     std::uint32_t successes = 0;  // since the last failure or forgiveness
     std::uint32_t pause_batches = 0;
   };
+  StraightOptions options_;
   std::unordered_map<std::string, Tried> tried_;  // by view and signature
   RecentKeys recent_;
 };

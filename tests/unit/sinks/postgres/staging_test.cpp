@@ -76,12 +76,12 @@ TEST(PostgresStaging, RowsAreSortedByKeyAndMarkedWithTheirShape) {
   Stager stager;
   StagedView staged;
   ASSERT_TRUE(stager.stage(layout, view.pointers));
-  stager.lay_out(nullptr, staged);
+  stager.lay_out(nullptr, 0, staged);
   EXPECT_THAT(staged_rows(staged), ElementsAre("1 0 a", "0 1 b", "2 2 longer kex", "0 3 longer key"));
   EXPECT_EQ(staged.shapes.size(), 3U);
   view.pointers.resize(1);
   ASSERT_TRUE(stager.stage(layout, view.pointers)) << "buffers are reused";
-  stager.lay_out(nullptr, staged);
+  stager.lay_out(nullptr, 0, staged);
   EXPECT_THAT(staged_rows(staged), ElementsAre("0 0 b"));
 }
 

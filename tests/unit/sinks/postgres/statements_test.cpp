@@ -114,7 +114,8 @@ TEST(PostgresStatements, GuardedShapeSkipsStaleRows) {
   const auto layout = layout_of(view);
   auto shape = shape_with(layout, {CellCode::set, CellCode::none});
   shape.guards[0] = true;
-  EXPECT_THAT(rows_statements(layout, shape, Source::staging)[0], HasSubstr(R"( WHERE (t."_newest_1" IS NULL OR excluded."_newest_1" > t."_newest_1"))"));
+  EXPECT_THAT(rows_statements(layout, shape, Source::staging)[0],
+              HasSubstr(R"( WHERE (t."_newest_1" IS NULL OR excluded."_newest_1" > t."_newest_1"))"));
   shape.cells[1] = CellCode::add;  // an unguarded field counts also when the guarded one is stale
   EXPECT_THAT(rows_statements(layout, shape, Source::staging)[0], Not(HasSubstr(" WHERE (t.")));
 }
