@@ -22,9 +22,9 @@ struct StoreOptions {
   Timeouts timeouts;
   int ownership_lock_timeout_ms = kOwnershipLockTimeoutMs;
   bool exact_ids = false;                      // G16
-  StraightOptions straight;                    // docs/decisions/0052
-  std::size_t max_array_rows = kMaxArrayRows;  // the same
   bool building = false;                       // the generation is in the making, in schemas of its own (generations.h)
+  StraightOptions straight{};                  // docs/decisions/0052
+  std::size_t max_array_rows = kMaxArrayRows;  // the same
 };
 
 class PostgresStore final : public Store {

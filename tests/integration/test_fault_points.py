@@ -26,8 +26,8 @@ SMALL_BATCHES = ("--max-batch-records", "60")
 AT_START = {"engine.opened", "postgres.ownership_taken", "redis.ownership_taken", "search.ownership_taken"}
 # Points of ways that the order events do not take. search.put_back: the contract test ARefusedBatchIsPutBackOverLostAnswers loses answers
 # there; no test kills a worker there (docs/search.md names what that may leave).
-# postgres.staging_made and copying: a batch of thousands of rows that are there already (docs/decisions/0052); BatchThroughStagingIsCutAnywhere
-# loses connections around them.
+# postgres.staging_made and copying: a batch of thousands of rows that are there already (docs/decisions/0052); the contract test
+# ConnectionLostInACopyLeavesNothing loses the connection between them.
 ELSEWHERE = {"search.put_back", "postgres.staging_made", "postgres.copying"}
 # Reached only by large batches of new rows.
 LARGE = {"postgres.copying_straight", "postgres.copied_straight"}

@@ -195,6 +195,30 @@ TEST_F(PostgresStraight, ChangeOfTheTableThatIsUnderWayIsSeen) {
   EXPECT_EQ(total(), "5|5");
 }
 
+// Whatever of a COPY has arrived: the batch is run again, once (G5).
+TEST_F(PostgresStraight, ConnectionLostInACopyLeavesNothing) {
+  auto direct = store_with(true);
+  const std::string host = value("SELECT host(inet_server_addr())");
+  const int port = std::stoi(value("SELECT inet_server_port()"));
+  int number = 0;
+  for (const bool straight : {true, false}) {
+    CuttingProxy proxy(host, port, "n999");
+    StoreOptions options;
+    options.url = url_with("host=127.0.0.1 hostaddr=127.0.0.1 sslmode=disable port=" + std::to_string(proxy.port()));
+    options.straight = {.enabled = straight, .min_rows = 2, .longest_pause_batches = 0};
+    options.max_array_rows = 0;
+    auto proxied = new_store(views_, "p", 1, options);
+    auto lane = open_sink(*proxied);
+    ASSERT_EQ(said(commit(lane, 1'000'000 + 10 * ++number, 1)), "committed");
+    run("TRUNCATE v");
+    proxy.arm(CuttingProxy::Cut::request_lost);
+    EXPECT_EQ(said(commit(lane, 0, 1'500)), "committed");
+    proxy.wait_until_struck();
+    EXPECT_EQ(total(), "1500|1500");
+    EXPECT_EQ(written(lane).copied, 0U) << "the next connection is not on record";
+  }
+}
+
 // G18: a worker that freezes while it copies holds its checkpoints' locks, so the new owner meets them, and ends it.
 TEST_F(PostgresStraight, WorkerFrozenInACopyIsEndedByTheNextOwner) {
   auto direct = store_with(true);
