@@ -222,7 +222,7 @@ TEST_F(PostgresStraight, ConnectionLostInACopyLeavesNothing) {
 // G18: a worker that freezes while it copies holds its checkpoints' locks, so the new owner meets them, and ends it.
 TEST_F(PostgresStraight, WorkerFrozenInACopyIsEndedByTheNextOwner) {
   auto direct = store_with(true);
-  CuttingProxy proxy(value("SELECT host(inet_server_addr())"), std::stoi(value("SELECT inet_server_port()")), "n999");
+  CuttingProxy proxy(value("SELECT host(inet_server_addr())"), std::stoi(value("SELECT inet_server_port()")), "n9999");
   StoreOptions options;
   options.url = url_with("host=127.0.0.1 hostaddr=127.0.0.1 sslmode=disable port=" + std::to_string(proxy.port()));
   options.ownership_lock_timeout_ms = 300;
@@ -230,7 +230,7 @@ TEST_F(PostgresStraight, WorkerFrozenInACopyIsEndedByTheNextOwner) {
   auto proxied = new_store(views_, "p", 1, options);
   auto lane = warm_lane(*proxied);
   proxy.arm(CuttingProxy::Cut::frozen);
-  constexpr std::int64_t kManyRows = 1'500;  // the server writes the first 1,000 while it waits for the rest; k999 is the last
+  constexpr std::int64_t kManyRows = 12'000;  // the server writes the first pieces (put_copy) while it waits for the last, with k9999
   auto frozen = std::async(std::launch::async, [&] { return said(commit(lane, 0, kManyRows)); });
   proxy.wait_until_struck();
   options.url = Secret(url());
@@ -240,7 +240,7 @@ TEST_F(PostgresStraight, WorkerFrozenInACopyIsEndedByTheNextOwner) {
   EXPECT_EQ(said(commit(heir, 0, kManyRows)), "committed") << "the same rows: they wait for whoever holds them";
   proxy.thaw();
   EXPECT_THAT(frozen.get(), StartsWith("fenced"));
-  EXPECT_EQ(total(), "1500|1500");
+  EXPECT_EQ(total(), "12000|12000");
 }
 
 }  // namespace
