@@ -72,6 +72,7 @@ CommitResult RedisSink::commit(const CommitBatch& batch) {
 Result<void> RedisSink::encode(const CommitBatch& batch) {
   if (batch.partitions.empty()) return fail(ErrorCode::internal, "a batch without partitions can't be fenced");
   native_.clear();
+  known_counters_.begin();
   encode_partitions(batch, store_->keys, native_);
   for (const ViewRows& rows : batch.views) {
     if (rows.view >= store_->layouts.size()) {
@@ -166,7 +167,10 @@ std::optional<CommitResult> RedisSink::run_script(const CommitBatch& batch) {
 
 std::optional<CommitResult> RedisSink::conclude(const CommitBatch& batch, const Reply& reply) {
   const std::string_view verdict = reply.text(0);
-  if (verdict == kCommitted) return committed();
+  if (verdict == kCommitted) {
+    known_counters_.settle();
+    return committed();
+  }
   if (verdict == kChanged) {
     spdlog::info("redis: {} was changed by another program between being read and being written; reading it again", shown(reply.text(1)));
     return std::nullopt;
