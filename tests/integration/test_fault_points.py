@@ -26,11 +26,9 @@ SMALL_BATCHES = ("--max-batch-records", "60")
 AT_START = {"engine.opened", "postgres.ownership_taken", "redis.ownership_taken", "search.ownership_taken"}
 # Points of ways that the order events do not take. search.put_back: the contract test ARefusedBatchIsPutBackOverLostAnswers loses answers
 # there; no test kills a worker there (docs/search.md names what that may leave).
-# postgres.staging_made and copying: a batch of thousands of rows that are there already (docs/decisions/0052); the contract test
-# ConnectionLostInACopyLeavesNothing loses the connection between them.
-ELSEWHERE = {"search.put_back", "postgres.staging_made", "postgres.copying"}
-# Reached only by large batches of new rows.
-LARGE = {"postgres.copying_straight", "postgres.copied_straight"}
+# The COPYs of PostgreSQL: for thousands of rows, or hundreds of new ones of one shape (docs/decisions/0052). No COMMIT was sent by then. The contract
+# tests ConnectionLostInACopyLeavesNothing and WorkerFrozenInACopyIsEndedByTheNextOwner lose and freeze connections there; no test kills a worker.
+ELSEWHERE = {"search.put_back", "postgres.staging_made", "postgres.copying", "postgres.copying_straight", "postgres.copied_straight"}
 
 
 def points_of_sources():
@@ -55,8 +53,8 @@ def faulty_binary():
     return str(path)
 
 
-def faulty(world, binary, point, nth, action):
-    worker = world.worker(*(() if point in LARGE else SMALL_BATCHES), env={"FOLDLINE_FAULT": f"{point}:{nth}:{action}"})
+def faulty(world, binary, point, nth, action, *arguments):
+    worker = world.worker(*SMALL_BATCHES, *arguments, env={"FOLDLINE_FAULT": f"{point}:{nth}:{action}"})
     worker._binary = binary
     return worker.start()
 
@@ -72,8 +70,8 @@ def struck_at_every_point(world, binary, action):
     rng = random.Random(pick_seed())
     world.make_topic(3).write_file(options=STATIC)
     for number, point in enumerate(points_of(world.store)):
-        nth = 1 if point in AT_START | LARGE else rng.randint(1, 4)
-        world.generate(20_000 if point in LARGE else 600, seed=number + 1, duplicates=0.1, malformed=0.02)
+        nth = 1 if point in AT_START else rng.randint(1, 4)
+        world.generate(600, seed=number + 1, duplicates=0.1, malformed=0.02)
         worker = faulty(world, binary, point, nth, action)
         wait_until(lambda: reached(worker, point, action), 30, f"{point} is reached {nth} times")
         print(f"{point}:{nth}: {action}")
@@ -84,7 +82,7 @@ def test_the_sources_name_points():
     """Of each store, and of what stands between decoding a record and forgetting it."""
     for store in STORES:
         assert len([point for point in POINTS if point.startswith(store)]) >= 4, POINTS
-    assert AT_START | ELSEWHERE | LARGE <= set(POINTS)
+    assert AT_START | ELSEWHERE <= set(POINTS)
     assert {"engine.folded", "engine.letters_written", "engine.commit_answered", "engine.checkpoint_moved"} <= set(POINTS)
 
 
