@@ -47,8 +47,8 @@ OrderRow::OrderRow(std::int64_t number)
       item_count(static_cast<std::int32_t>(number % 7)),
       placed_at_us(1'767'225'600'000'000 + number) {}
 
-BareUpsert::BareUpsert(const std::string& conninfo, std::string table)
-    : connection_(PQconnectdb(conninfo.c_str()), &PQfinish), table_(std::move(table)) {
+BareWriter::BareWriter(const std::string& conninfo, std::string table, BareWay way)
+    : connection_(PQconnectdb(conninfo.c_str()), &PQfinish), table_(std::move(table)), way_(way) {
   if (PQstatus(connection_.get()) != CONNECTION_OK) give_up(connection_.get(), "connecting");
   run("SET synchronous_commit = on");
   run("CREATE TEMPORARY TABLE staged (order_id text, customer_id text, total_cents bigint, currency text, item_count integer, placed_at "
@@ -56,32 +56,41 @@ BareUpsert::BareUpsert(const std::string& conninfo, std::string table)
       " ON COMMIT DELETE ROWS");
 }
 
-void BareUpsert::run(const std::string& sql) {
+void BareWriter::run(const std::string& sql) {
   PGresult* result = PQexec(connection_.get(), sql.c_str());
   const ExecStatusType status = PQresultStatus(result);
   PQclear(result);
   if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_COPY_IN) give_up(connection_.get(), sql);
 }
 
-double BareUpsert::commit(const Load& load, std::int64_t n) {
-  PGconn* c = connection_.get();
+double BareWriter::commit(const Load& load, std::int64_t n) {
   data_ = kCopyHeader;
   for (std::int64_t i = n; i < n + load.batch_rows; ++i) append(data_, OrderRow(load.number_of(i)));
   put<std::int16_t>(data_, -1);
   const auto start = std::chrono::steady_clock::now();
-  run("BEGIN");
-  run("COPY staged FROM STDIN (FORMAT binary)");
+  if (way_ == BareWay::copy) {
+    copy_into(table_);
+  } else {
+    run("BEGIN");
+    copy_into("staged");
+    run(
+        fmt::format("INSERT INTO {} SELECT * FROM staged ON CONFLICT (order_id) DO UPDATE SET customer_id = excluded.customer_id,"
+                    " total_cents = excluded.total_cents, currency = excluded.currency, item_count = excluded.item_count, placed_at = "
+                    "excluded.placed_at",
+                    table_));
+    run("COMMIT");
+  }
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void BareWriter::copy_into(const std::string& table) {
+  PGconn* c = connection_.get();
+  run(fmt::format("COPY {} FROM STDIN (FORMAT binary)", table));
   if (PQputCopyData(c, data_.data(), static_cast<int>(data_.size())) != 1 || PQputCopyEnd(c, nullptr) != 1) give_up(c, "COPY");
   while (PGresult* result = PQgetResult(c)) {
     if (PQresultStatus(result) != PGRES_COMMAND_OK) give_up(c, "COPY");
     PQclear(result);
   }
-  run(fmt::format(
-      "INSERT INTO {} SELECT * FROM staged ON CONFLICT (order_id) DO UPDATE SET customer_id = excluded.customer_id,"
-      " total_cents = excluded.total_cents, currency = excluded.currency, item_count = excluded.item_count, placed_at = excluded.placed_at",
-      table_));
-  run("COMMIT");
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 }  // namespace foldline::bench

@@ -1,5 +1,5 @@
-// How fast PostgreSQL itself takes rows: binary COPY into a temporary table, then one INSERT ... SELECT ... ON CONFLICT DO UPDATE, with no
-// checkpoint, no processed IDs and no fencing. What the sink is held against.
+// How fast PostgreSQL itself takes rows, with no checkpoint, no processed IDs and no fencing: what the sink is held against. Either binary
+// COPY straight into the table, or COPY into a temporary table and one INSERT ... SELECT ... ON CONFLICT DO UPDATE.
 #pragma once
 
 #include <libpq-fe.h>
@@ -29,19 +29,27 @@ struct Load {
   std::function<std::int64_t(std::int64_t n)> number_of;
 };
 
+enum class BareWay {
+  copy,    // new keys only
+  upsert,  // any
+};
+
 // One connection that writes batches into `table` (which must exist, with order_id as its key). Exits with a message when the server
 // refuses.
-class BareUpsert {
+class BareWriter {
  public:
-  BareUpsert(const std::string& conninfo, std::string table);
+  BareWriter(const std::string& conninfo, std::string table, BareWay way);
   // Writes rows n, n + 1, ... of the load, one batch; answers the seconds from the encoded rows to the COMMIT's answer.
   double commit(const Load& load, std::int64_t n);
+  [[nodiscard]] int backend_pid() const { return PQbackendPID(connection_.get()); }
 
  private:
   void run(const std::string& sql);
+  void copy_into(const std::string& table);
 
   std::unique_ptr<PGconn, void (*)(PGconn*)> connection_;
   std::string table_;
+  BareWay way_;
   std::string data_;
 };
 

@@ -56,6 +56,17 @@ inline void put_bytes(std::string& out, std::string_view bytes) {
   out.append(bytes);
 }
 
+// How a one-dimensional array begins (array_recv): dimensions, "may hold nulls", element type, size, lower bound. Its elements follow, as
+// fields.
+inline void put_array_header(std::string& out, std::uint32_t element_oid, std::int32_t size) {
+  put<std::int32_t>(out, size == 0 ? 0 : 1);
+  put<std::int32_t>(out, 1);
+  put<std::uint32_t>(out, element_oid);
+  if (size == 0) return;
+  put<std::int32_t>(out, size);
+  put<std::int32_t>(out, 1);
+}
+
 // Appends one field: its length and its bytes. An error (code store_rejected) when the value can't stand in a column of this type:
 // out of its range, or not of its kind. On an error `out` may hold a part of the field.
 Result<void> encode_field(std::string& out, const Value& value, const Type& type);

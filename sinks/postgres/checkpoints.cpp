@@ -1,6 +1,9 @@
 #include "sinks/postgres/checkpoints.h"
 
+#include <fmt/format.h>
+
 #include "sinks/postgres/column_type.h"
+#include "sinks/postgres/sql.h"
 
 namespace foldline::postgres {
 
@@ -68,6 +71,20 @@ Params compare_params(const ProjectionId& id, const CommitBatch& batch) {
     }
   }
   return begin_params(id, places(partitions)).add(batch.owner).add(expected);
+}
+
+std::string compare_arguments(const ProjectionId& id, const CommitBatch& batch) {
+  std::string topics;
+  std::string numbers;
+  std::string expected;
+  for (const PartitionCommit& partition : batch.partitions) {
+    const std::string_view comma = topics.empty() ? "" : ", ";
+    topics += fmt::format("{}{}", comma, quote_literal(partition.topic_partition->topic));
+    numbers += fmt::format("{}{}", comma, partition.topic_partition->partition);
+    expected += partition.expected_missing ? fmt::format("{}NULL", comma) : fmt::format("{}{}", comma, partition.expected_offset);
+  }
+  return fmt::format("{}, {}, ARRAY[{}]::text[], ARRAY[{}]::int4[], '{}', ARRAY[{}]::int8[]", quote_literal(id.projection), id.generation,
+                     topics, numbers, batch.owner.to_string(), expected);
 }
 
 namespace {

@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "common/error.h"
@@ -22,6 +23,8 @@ extern const char* const kCompareSql;
 // division_by_zero: plain SQL has no other way to raise an error. Only the compare statement's own answer is read this way.
 inline constexpr std::string_view kCompareFailed = "22012";
 Params compare_params(const ProjectionId& id, const CommitBatch& batch);
+// The same parameters as SQL text, for EXECUTE in a simple query.
+std::string compare_arguments(const ProjectionId& id, const CommitBatch& batch);
 
 // The processed IDs of a batch (G15), in the order in which a commit runs what it needs of them.
 struct IdsStatement {

@@ -66,24 +66,74 @@ CommitResult PostgresSink::commit(const CommitBatch& batch) {
   // Nothing has left this process yet: a crash while encoding leaves nothing. What can't be encoded is refused without a round trip.
   if (auto ok = stage(batch); !ok) return refused(CommitStatus::rejected, ok.error());
 
+  // What is copied straight must not hold locks that nobody can end (G18), and exact IDs come before rows (G16).
+  bool straight = store_->straight.enabled && batch.exact_ids.empty();
   for (int attempt_number = 1;; ++attempt_number) {
     auto connected = session();
     if (!connected) return refused(CommitStatus::retry, connected.error());
-    const auto now = std::chrono::steady_clock::now();
-    const bool expire = now >= next_expiry_;
-    Transaction transaction(store_->id, store_->layouts, **connected, batch, std::span(staged_).first(staged_count_), ++batch_number_,
-                            expire);
-    const Attempt attempt = transaction.run();
-    if (attempt.end == End::committed && expire) next_expiry_ = attempt.more_to_expire ? now : now + kExpireEvery;
+    const Attempt attempt = this->attempt(**connected, batch, straight);
+    if (attempt.end == End::committed) return committed(**connected, batch);
+    // The copy met a row that is there, or a rule of the table. It was rolled back and decides nothing: whatever is refused now, letters,
+    // waits or is fine, the upsert says so. Not counted: it happens once a batch.
+    if (attempt.end == End::refused && attempt.copied_straight && !attempt.lock_timeout_on_checkpoints) {
+      note_straight(attempt);
+      straight = false;
+      --attempt_number;
+      continue;
+    }
     if (auto result = conclude(attempt, batch, attempt_number == kCommitAttempts)) return std::move(*result);
   }
+}
+
+Attempt PostgresSink::attempt(Session& session, const CommitBatch& batch, bool straight) {
+  const bool may_copy = straight && !session.statements.prepared_name(kCompareKey).empty() && session.is_recorded(batch.partitions);
+  if (laid_out_ != may_copy) lay_out(may_copy ? &straight_policy_ : nullptr);
+  const auto now = std::chrono::steady_clock::now();
+  const bool expire = now >= next_expiry_;
+  Transaction transaction(store_->id, store_->layouts, session, batch, std::span(staged_).first(staged_count_), ++batch_number_, expire);
+  Attempt out = transaction.run();
+  if (out.end == End::committed && expire) next_expiry_ = out.more_to_expire ? now : now + kExpireEvery;
+  return out;
+}
+
+void PostgresSink::lay_out(StraightPolicy* policy) {
+  laid_out_ = policy != nullptr;
+  for (StagedView& view : std::span(staged_).first(staged_count_))
+    stagers_[view.layout->view].lay_out(policy, store_->max_array_rows, view);
+}
+
+// Who is to blame for a refused copy: the shape that was being copied, the view whose table is not plain, or, when another statement failed
+// later, nobody knows which.
+void PostgresSink::note_straight(const Attempt& attempt) {
+  ++written_.copies_refused;
+  spdlog::debug("postgres: rows could not be copied straight ({}, SQLSTATE {}): upserting them", attempt.doing, attempt.failure.sqlstate);
+  for (const StagedView& view : std::span(staged_).first(staged_count_)) {
+    if (attempt.refused_view != nullptr && attempt.refused_view != view.layout) continue;
+    for (const StagedShape& shape : view.shapes) {
+      if (shape.copied_rows == 0 || (!attempt.refused_signature.empty() && attempt.refused_signature != shape.signature)) continue;
+      straight_policy_.failed(view.layout->view, shape.signature);
+    }
+  }
+}
+
+CommitResult PostgresSink::committed(Session& session, const CommitBatch& batch) {
+  for (const PartitionCommit& partition : batch.partitions) session.recorded.insert(*partition.topic_partition);
+  for (const StagedView& view : std::span(staged_).first(staged_count_)) {
+    for (const StagedShape& shape : view.shapes) {
+      written_.upserted += static_cast<std::uint64_t>(shape.rows);
+      written_.copied += static_cast<std::uint64_t>(shape.copied_rows);
+      if (shape.copied_rows > 0) straight_policy_.succeeded(view.layout->view, shape.signature);
+    }
+    stagers_[view.layout->view].remember(straight_policy_);
+  }
+  return {CommitStatus::committed, {}};
 }
 
 // Nothing: attempt the same batch again.
 std::optional<CommitResult> PostgresSink::conclude(const Attempt& attempt, const CommitBatch& batch, bool last) {
   std::optional<CommitResult> out;
   switch (attempt.end) {
-    case End::committed: return CommitResult{CommitStatus::committed, {}};
+    case End::committed: return CommitResult{CommitStatus::committed, {}};  // commit() has answered
     case End::compare_failed: return compare_failed(batch);
     case End::known_ids: out = leave_out_known(batch); break;
     case End::refused: {
@@ -167,6 +217,7 @@ void PostgresSink::end_backends(const CommitBatch& batch) {
 Result<void> PostgresSink::stage(const CommitBatch& batch) {
   if (batch.partitions.empty()) return fail(ErrorCode::internal, "a batch without partitions can't be fenced");
   staged_count_ = 0;
+  laid_out_.reset();
   stagers_.resize(store_->layouts.size());
   staged_.resize(store_->layouts.size());
   for (const ViewRows& rows : batch.views) {
@@ -174,8 +225,8 @@ Result<void> PostgresSink::stage(const CommitBatch& batch) {
     if (rows.view >= store_->layouts.size() || staged_count_ == staged_.size()) {
       return fail(ErrorCode::internal, fmt::format("a batch names view {} of {}, or one twice", rows.view, store_->layouts.size()));
     }
-    if (auto ok = stagers_[rows.view].stage(store_->layouts[rows.view], rows.rows, staged_[staged_count_]); !ok) return ok;
-    ++staged_count_;
+    if (auto ok = stagers_[rows.view].stage(store_->layouts[rows.view], rows.rows); !ok) return ok;
+    staged_[staged_count_++].layout = &store_->layouts[rows.view];
   }
   return {};
 }

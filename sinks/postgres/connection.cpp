@@ -142,6 +142,11 @@ Params& Params::add(const ArrayParam& array) {
   return *this;
 }
 
+Params& Params::add_encoded(const std::string& value) {
+  values_.push_back(value);
+  return *this;
+}
+
 std::vector<const char*> Params::pointers() const {
   std::vector<const char*> out;
   out.reserve(values_.size());
@@ -260,20 +265,20 @@ Answer<Rows> Connection::query(const char* sql, const Params& params) {
   return out;
 }
 
-Answer<void> Connection::expect_copy() {
+Answer<void> Connection::expect(bool copy) {
   start_waiting();
-  while (true) {
-    auto result = next_result();
-    if (!result) return tl::unexpected(result.error());
-    if (*result == nullptr) return tl::unexpected(lost());
-    const ExecStatusType status = PQresultStatus(result->get());
-    if (status == PGRES_COPY_IN) return {};
-    if (status == PGRES_COMMAND_OK) continue;  // BEGIN, or the COPY before
-    Failure failure = failure_of(result->get(), handle_.get());
-    broken_ = broken_ || failure.connection_lost();
-    return tl::unexpected(std::move(failure));
-  }
+  auto result = next_result();
+  if (!result) return tl::unexpected(result.error());
+  if (*result == nullptr) return tl::unexpected(lost());
+  const ExecStatusType status = PQresultStatus(result->get());
+  if (copy ? status == PGRES_COPY_IN : status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return {};
+  Failure failure = failure_of(result->get(), handle_.get());
+  broken_ = broken_ || failure.connection_lost();
+  return tl::unexpected(std::move(failure));
 }
+
+Answer<void> Connection::expect_done() { return expect(false); }
+Answer<void> Connection::expect_copy() { return expect(true); }
 
 Answer<void> Connection::put_copy(std::string_view data) {
   constexpr std::size_t kPieceBytes = 256 * 1024;  // what libpq may buffer before we wait for the socket

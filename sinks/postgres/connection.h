@@ -95,6 +95,7 @@ class Params {
   Params& add(const char* value) { return add(std::string_view(value)); }
   Params& add(const Uuid& value);
   Params& add(const ArrayParam& array);
+  Params& add_encoded(const std::string& value);  // in its type's binary format
 
   [[nodiscard]] int size() const { return static_cast<int>(values_.size()); }
   [[nodiscard]] std::vector<const char*> pointers() const;
@@ -114,8 +115,10 @@ class Connection {
   Answer<void> exec(const std::string& sql);
   Answer<Rows> query(const char* sql, const Params& params);
 
-  // COPY ... FROM STDIN of a started simple query, see commit.cpp.
+  // Statements and COPY ... FROM STDIN of a started simple query, one after the other; see transaction_copy.cpp.
   Answer<void> send_simple(const std::string& sql);
+  // The next statement's answer. For expect_copy it must be the server's wish for the COPY's data.
+  Answer<void> expect_done();
   Answer<void> expect_copy();
   Answer<void> put_copy(std::string_view data);
   Answer<void> end_copy();
@@ -154,6 +157,7 @@ class Connection {
   Answer<ResultHandle> next_result();
   Failure lost();
   Answer<void> accepted(int ok);
+  Answer<void> expect(bool copy);
 
   std::unique_ptr<PGconn, HandleDeleter> handle_;
   Timeouts timeouts_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <set>
 
@@ -70,24 +71,38 @@ std::vector<GuardColumn> make_guards(const ViewSchema& schema) {
   return out;
 }
 
+std::vector<EncodedColumn> make_columns(const ViewLayout& layout) {
+  constexpr std::uint32_t kByteaOid = 17;
+  const auto column = [](const std::string& plain_name, const std::string& staged, const Type& type) {
+    return EncodedColumn{plain_name,     quote_identifier(plain_name),
+                         staged,         staging_type(type),
+                         type_oid(type), type.kind == TypeKind::list || type.kind == TypeKind::set};
+  };
+  std::vector<EncodedColumn> out;
+  for (std::size_t i = 0; i < layout.key.size(); ++i)
+    out.push_back(column(layout.schema.key[i].name, layout.key[i].staged, layout.schema.key[i].type));
+  for (std::size_t i = 0; i < layout.fields.size(); ++i)
+    out.push_back(column(layout.schema.fields[i].name, layout.fields[i].staged, layout.schema.fields[i].type));
+  for (const GuardColumn& guard : layout.guards) out.push_back({guard.plain_name, guard.name, guard.staged, "bytea", kByteaOid, false});
+  return out;
+}
+
 // ON COMMIT DELETE ROWS: staging is empty at the start of each commit, whatever became of the last one.
 // `n` numbers the rows in the order that every worker takes their locks in (G17).
 void write_staging(ViewLayout& layout) {
   layout.staging = fmt::format("pg_temp.foldline_stage_{}", layout.view);
   std::string columns = "shape int4 NOT NULL, n int4 NOT NULL";
-  for (std::size_t i = 0; i < layout.key.size(); ++i) {
-    columns += fmt::format(", {} {}", layout.key[i].staged, staging_type(layout.schema.key[i].type));
-  }
-  for (std::size_t i = 0; i < layout.fields.size(); ++i) {
-    columns += fmt::format(", {} {}", layout.fields[i].staged, staging_type(layout.schema.fields[i].type));
-  }
-  for (const GuardColumn& guard : layout.guards) columns += fmt::format(", {} bytea", guard.staged);
+  for (const EncodedColumn& column : layout.columns) columns += fmt::format(", {} {}", column.staged, column.staged_type);
   layout.create_staging = fmt::format("CREATE TEMPORARY TABLE foldline_stage_{} ({}) ON COMMIT DELETE ROWS", layout.view, columns);
   layout.copy_staging = fmt::format("COPY {} FROM STDIN (FORMAT binary)", layout.staging);
-  layout.staging_columns = static_cast<std::int16_t>(2 + layout.key.size() + layout.fields.size() + layout.guards.size());
+  layout.staging_columns = static_cast<std::int16_t>(2 + layout.columns.size());
 }
 
 }  // namespace
+
+bool ViewLayout::has_lists() const {
+  return std::any_of(columns.begin(), columns.end(), [](const EncodedColumn& column) { return column.is_list; });
+}
 
 Result<ViewLayout> make_layout(const ViewSchema& schema, std::uint32_t view, std::string_view default_schema) {
   const auto refuse = [&](std::string why, std::string hint) {
@@ -128,6 +143,7 @@ Result<ViewLayout> make_layout(const ViewSchema& schema, std::uint32_t view, std
     layout.fields.push_back(make_field(field, i));
   }
   layout.guards = make_guards(schema);
+  layout.columns = make_columns(layout);
   write_staging(layout);
   return layout;
 }

@@ -39,6 +39,16 @@ struct GuardColumn {
   std::string staged;  // g0, g1, ...
 };
 
+// A column as rows are encoded: key parts, then fields, then guards.
+struct EncodedColumn {
+  std::string plain_name;
+  std::string name;         // quoted
+  std::string staged;       // k0, c0, g0, ...
+  std::string staged_type;  // without precision: the table's own type rounds or refuses, on every way into it alike
+  std::uint32_t type_oid = 0;
+  bool is_list = false;
+};
+
 struct ViewLayout {
   ViewSchema schema;
   std::uint32_t view = 0;
@@ -46,12 +56,15 @@ struct ViewLayout {
   std::vector<KeyColumn> key;
   std::vector<FieldColumn> fields;
   std::vector<GuardColumn> guards;
+  std::vector<EncodedColumn> columns;
   std::string staging;         // pg_temp.foldline_stage_0
   std::string create_staging;  // CREATE TEMPORARY TABLE ...
   std::string copy_staging;    // COPY ... FROM STDIN (FORMAT binary)
   std::string key_list;        // "a", "b"
   std::int16_t staging_columns = 0;
 
+  // Arrays of arrays can't be told apart by unnest(): such a view's rows always travel through its staging table.
+  [[nodiscard]] bool has_lists() const;
   [[nodiscard]] bool soft_deletes() const { return schema.soft_delete >= 0; }
   // Deletes are decided by stamps, not by the order of arrival.
   [[nodiscard]] bool guarded_deletes() const { return schema.guard_alive >= 0 && schema.guard_deleted >= 0 && soft_deletes(); }

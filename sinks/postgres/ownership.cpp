@@ -14,7 +14,6 @@ namespace foldline::postgres {
 
 namespace {
 
-constexpr std::string_view kLockNotAvailable = "55P03";
 constexpr std::string_view kSuperseded = "FL001";  // of no server: take_ownership()'s own
 
 // Every worker locks in this order: by topic, then partition, bytewise (G17).

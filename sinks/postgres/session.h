@@ -11,6 +11,7 @@
 #include <list>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -19,6 +20,8 @@
 #include "sinks/postgres/connection.h"
 #include "sinks/postgres/layout.h"
 #include "sinks/postgres/shape.h"
+#include "sinks/postgres/statements.h"
+#include "sinks/sink.h"
 
 namespace foldline::postgres {
 
@@ -43,7 +46,9 @@ class StatementCache {
   // The statement of this key, made of `sql` when it is new.
   Statement& get(const std::string& key, const std::string& sql, std::uint64_t batch);
   // The statements that write rows of this shape; their text is built once.
-  std::vector<Statement*> rows(const ViewLayout& layout, const std::string& signature, std::uint64_t batch);
+  std::vector<Statement*> rows(const ViewLayout& layout, const std::string& signature, Source source, std::uint64_t batch);
+  // The name of this key's statement if the server has it; else empty.
+  [[nodiscard]] std::string prepared_name(const std::string& key) const;
   // Takes out what is over the limit and not used by `batch`: the names to DEALLOCATE.
   std::vector<std::string> evict(std::uint64_t batch);
   [[nodiscard]] std::size_t size() const { return statements_.size(); }
@@ -59,6 +64,11 @@ struct Session {
 
   // Creates the view's staging table if it is missing, and its index once a batch of many shapes comes; outside of any transaction.
   Answer<void> ensure_staging(const ViewLayout& layout, std::size_t shapes);
+  // Prepares the check of a table that rows are copied straight into; outside of any transaction.
+  Answer<void> ensure_straight_check(const ViewLayout& layout);
+  // G18: whether the checkpoints of all these partitions name this backend. Only then may it hold their locks while the client still
+  // sends: a new owner must be able to end it.
+  [[nodiscard]] bool is_recorded(std::span<const PartitionCommit> partitions) const;
 
   Connection connection;
   std::int32_t backend_pid = 0;
@@ -66,6 +76,8 @@ struct Session {
   StatementCache statements;
   std::set<std::uint32_t> staged_views;
   std::set<std::uint32_t> indexed_views;
+  std::set<std::uint32_t> checked_views;  // ensure_straight_check() was here
+  std::set<TopicPartition> recorded;      // partitions whose checkpoints were committed with this backend's pid
 };
 
 }  // namespace foldline::postgres

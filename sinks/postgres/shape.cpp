@@ -68,4 +68,26 @@ Shape shape_of(const ViewLayout& layout, std::string_view signature) {
   return shape;
 }
 
+std::vector<bool> used_columns(const ViewLayout& layout, const Shape& shape) {
+  std::vector<bool> out(layout.key.size(), true);
+  out.resize(layout.columns.size(), false);
+  if (shape.kind == RowKind::erase) return out;
+  for (std::size_t i = 0; i < layout.fields.size(); ++i) {
+    const bool is_soft_delete = static_cast<int>(i) == layout.schema.soft_delete;
+    out[layout.key.size() + i] = is_soft_delete ? shape.soft_deleted : shape.cells[i] != CellCode::none;
+  }
+  for (std::size_t g = 0; g < layout.guards.size(); ++g) out[layout.key.size() + layout.fields.size() + g] = shape.guards[g];
+  return out;
+}
+
+bool needs_seed(const ViewLayout& layout, const Shape& shape) {
+  if (shape.kind == RowKind::reset) return false;
+  for (std::size_t i = 0; i < layout.fields.size(); ++i) {
+    if (layout.fields[i].merge_needs_default && shape.cells[i] != CellCode::none && shape.cells[i] != CellCode::set) return true;
+  }
+  return false;
+}
+
+bool is_plain_insert(const ViewLayout& layout, const Shape& shape) { return shape.kind == RowKind::upsert && !needs_seed(layout, shape); }
+
 }  // namespace foldline::postgres

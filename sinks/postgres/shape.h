@@ -40,6 +40,13 @@ struct Shape {
 // Writes the row's signature: kind, soft_deleted, starts_anew, a code a field, a flag a guard; one byte each.
 // An error (code internal) for what the fold must never make: an operation that is not built, a guarded cell without its stamp.
 Result<void> classify(const ViewLayout& layout, const FoldedRow& row, std::string& signature);
+// Which of the layout's columns hold something in rows of this shape: those that their statement reads.
+std::vector<bool> used_columns(const ViewLayout& layout, const Shape& shape);
+// Whether such a row, where its key is missing, becomes exactly what its columns hold and the table's defaults for the rest. Only such rows
+// may be copied into the table as they are.
+bool is_plain_insert(const ViewLayout& layout, const Shape& shape);
+// A new row needs default and operand merged (FieldColumn::merge_needs_default), which takes a statement of its own.
+bool needs_seed(const ViewLayout& layout, const Shape& shape);
 Shape shape_of(const ViewLayout& layout, std::string_view signature);
 
 }  // namespace foldline::postgres

@@ -14,6 +14,7 @@
 #include "sinks/postgres/checkpoints.h"
 #include "sinks/postgres/session.h"
 #include "sinks/postgres/staging.h"
+#include "sinks/postgres/straight_policy.h"
 #include "sinks/postgres/transaction.h"
 #include "sinks/sink.h"
 
@@ -27,6 +28,13 @@ inline constexpr int kOwnershipLockTimeoutMs = 2'000;
 // A batch is tried again at once after a lost connection, once each for "stale connection" and "nothing was committed" (G5).
 inline constexpr int kCommitAttempts = 3;
 
+// How committed rows went: for tests and measurements.
+struct WrittenRows {
+  std::uint64_t copied = 0;          // straight, as new rows
+  std::uint64_t upserted = 0;        // merged into what may be there; deletes too
+  std::uint64_t copies_refused = 0;  // tries to copy that met a row or a rule of the table: the batch was upserted after all
+};
+
 // What all sinks of a store share; immutable.
 struct StoreShared {
   ProjectionId id;
@@ -35,17 +43,21 @@ struct StoreShared {
   int ownership_lock_timeout_ms = kOwnershipLockTimeoutMs;
   bool building = false;
   bool exact_ids = false;
+  StraightOptions straight;
+  std::size_t max_array_rows = kMaxArrayRows;
 };
 
 class PostgresSink final : public Sink {
  public:
-  explicit PostgresSink(std::shared_ptr<const StoreShared> store) : store_(std::move(store)) {}
+  explicit PostgresSink(std::shared_ptr<const StoreShared> store) : store_(std::move(store)), straight_policy_(store_->straight) {}
 
   Result<std::vector<OpenedPartition>> open(const OpenRequest& request) override;
   CommitResult commit(const CommitBatch& batch) override;
   Result<std::vector<OpenedPartition>> reload(std::span<const TopicPartition> partitions) override;
   Result<std::vector<std::uint32_t>> known_ids(std::span<const Hash128> ids) override;
   [[nodiscard]] Result<void> check(const ViewSchema& view, const Change& change) const override;
+  // Since the sink was made. On the sink's own thread.
+  [[nodiscard]] const WrittenRows& written() const { return written_; }
 
  private:
   Result<Session*> session();
@@ -55,6 +67,10 @@ class PostgresSink final : public Sink {
 
   // commit.cpp
   Result<void> stage(const CommitBatch& batch);
+  void lay_out(StraightPolicy* policy);
+  Attempt attempt(Session& session, const CommitBatch& batch, bool straight);
+  void note_straight(const Attempt& attempt);
+  [[nodiscard]] CommitResult committed(Session& session, const CommitBatch& batch);
   std::optional<CommitResult> conclude(const Attempt& attempt, const CommitBatch& batch, bool last);
   CommitResult compare_failed(const CommitBatch& batch);
   std::optional<CommitResult> leave_out_known(const CommitBatch& batch);
@@ -66,6 +82,9 @@ class PostgresSink final : public Sink {
   std::vector<Stager> stagers_;  // one a view of the batch: they keep their buffers
   std::vector<StagedView> staged_;
   std::size_t staged_count_ = 0;
+  std::optional<bool> laid_out_;  // how: with rows that go straight, or all upserted
+  StraightPolicy straight_policy_;
+  WrittenRows written_;
   std::uint64_t batch_number_ = 0;
   std::chrono::steady_clock::time_point next_expiry_;
 };

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "common/hash.h"
 #include "sinks/postgres/binary.h"
 #include "sinks/postgres/guarded_delete.h"
 
@@ -15,9 +16,13 @@ namespace {
 
 // Manual, "COPY / File Formats / Binary Format": signature, flags, length of the header's extension.
 constexpr std::string_view kCopyHeader("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
-// A row begins with its number of columns (2 bytes), then `shape` and `n`, each a length (4) and a number (4).
-constexpr std::size_t kNumberAt = 2 + 8 + 4;
-constexpr std::size_t kKeyAt = 2 + 8 + 8;
+constexpr std::int16_t kCopyEnd = -1;
+
+// A field's length in 4 bytes and its bytes, as encode_field() writes it.
+std::size_t field_size(const char* field) {
+  const auto length = get<std::int32_t>(field);
+  return sizeof length + (length > 0 ? static_cast<std::size_t>(length) : 0);
+}
 
 tl::unexpected<Error> misfit(const ViewLayout& layout, const std::string& column, const Error& error) {
   return fail(error.code, fmt::format("view {}, column {}: {}", layout.schema.name, column, error.message),
@@ -26,52 +31,52 @@ tl::unexpected<Error> misfit(const ViewLayout& layout, const std::string& column
 
 }  // namespace
 
-Result<void> Stager::stage(const ViewLayout& layout, std::span<FoldedRow* const> rows, StagedView& out) {
+Result<void> Stager::stage(const ViewLayout& layout, std::span<FoldedRow* const> rows) {
+  layout_ = &layout;
   bytes_.clear();
   rows_.clear();
   numbers_.clear();
   shapes_.clear();
-  out.layout = &layout;
-  out.signatures.clear();
-  std::string last;
-  std::int32_t number = -1;
+  signatures_.clear();
+  hashes_.clear();
   for (const FoldedRow* row : rows) {
-    if (auto ok = classify(layout, *row, signature_); !ok) return ok;
-    if (number < 0 || signature_ != last) {  // most rows have the shape of the row before
-      const auto [found, added] = numbers_.try_emplace(signature_, static_cast<std::int32_t>(out.signatures.size()));
-      if (added) {
-        out.signatures.push_back(signature_);
-        shapes_.push_back(shape_of(layout, signature_));
-      }
-      number = found->second;
-      last = signature_;
-    }
-    if (auto ok = encode_row(layout, *row, number, shapes_[static_cast<std::size_t>(number)]); !ok) return ok;
+    const auto number = shape_number(*row);
+    if (!number) return fail(number.error());
+    if (auto ok = encode_row(*row, *number); !ok) return ok;
     if (bytes_.size() > std::numeric_limits<std::int32_t>::max()) {
       return fail(ErrorCode::store_rejected,
                   fmt::format("view {}: a batch of {} rows needs more than 2 GiB", layout.schema.name, rows.size()));
     }
   }
-  write_sorted(out.copy_data);
+  sort_by_key();
   return {};
 }
 
-Result<void> Stager::encode_row(const ViewLayout& layout, const FoldedRow& row, std::int32_t number, const Shape& shape) {
+Result<std::uint32_t> Stager::shape_number(const FoldedRow& row) {
+  if (auto ok = classify(*layout_, row, signature_); !ok) return fail(ok.error());
+  if (!rows_.empty() && signatures_[rows_.back().shape] == signature_) return rows_.back().shape;  // most have that of the row before
+  const auto [found, added] = numbers_.try_emplace(signature_, static_cast<std::uint32_t>(signatures_.size()));
+  if (added) {
+    signatures_.push_back(signature_);
+    shapes_.push_back(shape_of(*layout_, signature_));
+  }
+  return found->second;
+}
+
+Result<void> Stager::encode_row(const FoldedRow& row, std::uint32_t number) {
+  const ViewLayout& layout = *layout_;
   const ViewSchema& schema = layout.schema;
+  const Shape& shape = shapes_[number];
   EncodedRow encoded;
+  encoded.shape = number;
   encoded.offset = static_cast<std::uint32_t>(bytes_.size());
-  put<std::int16_t>(bytes_, layout.staging_columns);
-  put<std::int32_t>(bytes_, 4);
-  put<std::int32_t>(bytes_, number);
-  put<std::int32_t>(bytes_, 4);
-  put<std::int32_t>(bytes_, 0);  // its place in key order, known after sorting
   for (std::size_t i = 0; i < schema.key.size(); ++i) {
     if (row.key[i].is_null() || row.key[i].is_absent()) {
       return misfit(layout, schema.key[i].name, Error{ErrorCode::store_rejected, "a key part is null", "", false});
     }
     if (auto ok = encode_field(bytes_, row.key[i], schema.key[i].type); !ok) return misfit(layout, schema.key[i].name, ok.error());
   }
-  encoded.key_size = static_cast<std::uint32_t>(bytes_.size() - encoded.offset - kKeyAt);
+  encoded.key_size = static_cast<std::uint32_t>(bytes_.size() - encoded.offset);
 
   const bool guarded = layout.guarded_deletes() && shape.kind != RowKind::erase;
   const GuardedRow resolved = guarded ? resolve_guards(layout, row) : GuardedRow{};
@@ -100,28 +105,119 @@ Result<void> Stager::encode_row(const ViewLayout& layout, const FoldedRow& row, 
 
   const std::size_t prefix_bytes = std::min<std::size_t>(sizeof encoded.prefix, encoded.key_size - 4);
   char prefix[sizeof encoded.prefix] = {};
-  std::memcpy(prefix, bytes_.data() + encoded.offset + kKeyAt + 4, prefix_bytes);
+  std::memcpy(prefix, bytes_.data() + encoded.offset + 4, prefix_bytes);
   encoded.prefix = get<std::uint64_t>(prefix);
   rows_.push_back(encoded);
   return {};
 }
 
-void Stager::write_sorted(std::string& out) {
-  const auto key = [this](const EncodedRow& row) { return std::string_view(bytes_).substr(row.offset + kKeyAt, row.key_size); };
+void Stager::sort_by_key() {
+  const auto key = [this](const EncodedRow& row) { return std::string_view(bytes_).substr(row.offset, row.key_size); };
   std::sort(rows_.begin(), rows_.end(), [&](const EncodedRow& a, const EncodedRow& b) {
     if (a.prefix != b.prefix) return a.prefix < b.prefix;
     return key(a) < key(b);
   });
-  out.clear();
-  out.reserve(kCopyHeader.size() + bytes_.size() + 2);
-  out.append(kCopyHeader);
-  std::int32_t number = 0;
+}
+
+void Stager::lay_out(StraightPolicy* policy, std::size_t max_array_rows, StagedView& out) {
+  out.layout = layout_;
+  out.copy_data.clear();
+  out.shapes.assign(shapes_.size(), StagedShape{});
+  for (EncodedRow& row : rows_) row.straight = false;
+  hashes_.clear();
+  if (policy != nullptr) choose_straight(*policy);
+  std::size_t plain_rows = 0;
+  std::size_t plain_bytes = 0;
   for (const EncodedRow& row : rows_) {
-    const std::int32_t n = to_big_endian(number++);
-    std::memcpy(bytes_.data() + row.offset + kNumberAt, &n, sizeof n);
+    StagedShape& shape = out.shapes[row.shape];
+    ++(row.straight ? shape.copied_rows : shape.rows);
+    if (row.straight) continue;
+    ++plain_rows;
+    plain_bytes += row.size;
+  }
+  const bool staged = layout_->has_lists() || plain_rows > max_array_rows || plain_bytes > kMaxArrayBytes;
+  if (staged && plain_rows > 0) write_staging(out.copy_data);
+  for (std::uint32_t number = 0; number < shapes_.size(); ++number) {
+    StagedShape& shape = out.shapes[number];
+    shape.signature = signatures_[number];
+    shape.shape = shapes_[number];
+    if (shape.copied_rows > 0) write_straight(number, shape);
+    if (shape.rows > 0 && !staged) write_arrays(number, shape);
+  }
+}
+
+void Stager::choose_straight(StraightPolicy& policy) {
+  std::vector<std::size_t> of_shape(shapes_.size(), 0);
+  for (const EncodedRow& row : rows_) ++of_shape[row.shape];
+  std::vector<bool> tried(shapes_.size(), false);
+  bool any = false;
+  for (std::size_t i = 0; i < shapes_.size(); ++i) {
+    tried[i] = of_shape[i] >= policy.min_rows() && is_plain_insert(*layout_, shapes_[i]) && policy.tries(layout_->view, signatures_[i]);
+    any = any || tried[i];
+  }
+  if (!any) return;
+  for (EncodedRow& row : rows_) {
+    const std::uint64_t hash = hash64(std::string_view(bytes_).substr(row.offset, row.key_size), layout_->view);
+    hashes_.push_back(hash);
+    row.straight = tried[row.shape] && !policy.is_recent(hash);
+    if (tried[row.shape] && !row.straight) --of_shape[row.shape];
+  }
+  for (EncodedRow& row : rows_) row.straight = row.straight && of_shape[row.shape] >= policy.min_rows();
+}
+
+void Stager::remember(StraightPolicy& policy) const {
+  for (const std::uint64_t hash : hashes_) policy.remember(hash);
+}
+
+void Stager::write_straight(std::uint32_t number, StagedShape& out) const {
+  const std::vector<bool> used = used_columns(*layout_, shapes_[number]);
+  const auto columns = static_cast<std::int16_t>(std::count(used.begin(), used.end(), true));
+  out.copy_data.reserve(kCopyHeader.size() + bytes_.size() + 2 * rows_.size() + 2);
+  out.copy_data.append(kCopyHeader);
+  for (const EncodedRow& row : rows_) {
+    if (row.shape != number || !row.straight) continue;
+    put<std::int16_t>(out.copy_data, columns);
+    std::size_t at = row.offset;
+    for (std::size_t i = 0; i < used.size(); ++i) {
+      const std::size_t size = field_size(bytes_.data() + at);
+      if (used[i]) out.copy_data.append(bytes_, at, size);
+      at += size;
+    }
+  }
+  put<std::int16_t>(out.copy_data, kCopyEnd);
+}
+
+void Stager::write_arrays(std::uint32_t number, StagedShape& out) const {
+  const std::vector<bool> used = used_columns(*layout_, shapes_[number]);
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    if (used[i]) put_array_header(out.arrays.emplace_back(), layout_->columns[i].type_oid, out.rows);
+  }
+  for (const EncodedRow& row : rows_) {
+    if (row.shape != number || row.straight) continue;
+    std::size_t at = row.offset;
+    std::size_t array = 0;
+    for (const bool is_used : used) {
+      const std::size_t size = field_size(bytes_.data() + at);
+      if (is_used) out.arrays[array++].append(bytes_, at, size);
+      at += size;
+    }
+  }
+}
+
+void Stager::write_staging(std::string& out) const {
+  out.reserve(kCopyHeader.size() + bytes_.size() + 18 * rows_.size() + 2);
+  out.append(kCopyHeader);
+  std::int32_t number = 0;  // its place in key order
+  for (const EncodedRow& row : rows_) {
+    if (row.straight) continue;
+    put<std::int16_t>(out, layout_->staging_columns);
+    put<std::int32_t>(out, 4);
+    put<std::int32_t>(out, static_cast<std::int32_t>(row.shape));
+    put<std::int32_t>(out, 4);
+    put<std::int32_t>(out, number++);
     out.append(bytes_, row.offset, row.size);
   }
-  put<std::int16_t>(out, -1);
+  put<std::int16_t>(out, kCopyEnd);
 }
 
 }  // namespace foldline::postgres

@@ -28,9 +28,24 @@ std::string merged(const FieldColumn& field, CellCode code, const std::string& v
   return value;
 }
 
+// The staged rows `s` of a shape. unnest() gives its rows in the order of the arrays, so INSERT ... SELECT needs no sort.
+std::string unnested(const ViewLayout& layout, const Shape& shape, bool numbered) {
+  const std::vector<bool> used = used_columns(layout, shape);
+  std::string arrays;
+  std::string names;
+  int parameter = 0;
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    if (!used[i]) continue;
+    append(arrays, fmt::format("${}::{}[]", ++parameter, layout.columns[i].staged_type));
+    append(names, layout.columns[i].staged);
+  }
+  if (numbered) return fmt::format("unnest({}) WITH ORDINALITY AS s({}, n)", arrays, names);
+  return fmt::format("unnest({}) AS s({})", arrays, names);
+}
+
 class Upsert {
  public:
-  Upsert(const ViewLayout& layout, const Shape& shape) : layout_(layout), shape_(shape) {}
+  Upsert(const ViewLayout& layout, const Shape& shape, Source source) : layout_(layout), shape_(shape), source_(source) {}
 
   [[nodiscard]] std::string sql() {
     list_inserted();
@@ -47,19 +62,13 @@ class Upsert {
     return insert(layout_.key_list, values) + "DO NOTHING";
   }
 
-  [[nodiscard]] bool needs_seed() const {
-    if (shape_.kind == RowKind::reset) return false;
-    for (std::size_t i = 0; i < layout_.fields.size(); ++i) {
-      if (layout_.fields[i].merge_needs_default && shape_.cells[i] != CellCode::none && shape_.cells[i] != CellCode::set) return true;
-    }
-    return false;
-  }
-
  private:
   // G17: rows in key order; `n` numbers them in it.
   [[nodiscard]] std::string insert(const std::string& columns, const std::string& values) const {
-    return fmt::format("INSERT INTO {} AS t ({}) SELECT {} FROM {} s WHERE s.shape = $1::int4 ORDER BY s.n ON CONFLICT ({}) ",
-                       layout_.table.quoted(), columns, values, layout_.staging, layout_.key_list);
+    const std::string from = source_ == Source::arrays ? unnested(layout_, shape_, false)
+                                                       : fmt::format("{} s WHERE s.shape = $1::int4 ORDER BY s.n", layout_.staging);
+    return fmt::format("INSERT INTO {} AS t ({}) SELECT {} FROM {} ON CONFLICT ({}) ", layout_.table.quoted(), columns, values, from,
+                       layout_.key_list);
   }
 
   [[nodiscard]] bool is_soft_delete(std::size_t field) const { return static_cast<int>(field) == layout_.schema.soft_delete; }
@@ -155,28 +164,38 @@ class Upsert {
 
   const ViewLayout& layout_;
   const Shape& shape_;
+  Source source_;
   std::string columns_;
   std::string values_;
   std::string assignments_;
 };
 
 // The sub-select keeps its order, and with the connection's settings (session.cpp) the join walks it and probes the primary key.
-std::string erase(const ViewLayout& layout) {
+std::string erase(const ViewLayout& layout, const Shape& shape, Source source) {
   std::string match;
   for (const KeyColumn& part : layout.key) append(match, fmt::format("t.{} = s.{}", part.name, part.staged), " AND ");
-  return fmt::format("DELETE FROM {} AS t USING (SELECT * FROM {} WHERE shape = $1::int4 ORDER BY n) s WHERE {}", layout.table.quoted(),
-                     layout.staging, match);
+  const std::string from = source == Source::arrays ? unnested(layout, shape, true) : layout.staging + " WHERE shape = $1::int4";
+  return fmt::format("DELETE FROM {} AS t USING (SELECT * FROM {} ORDER BY n) s WHERE {}", layout.table.quoted(), from, match);
 }
 
 }  // namespace
 
-std::vector<std::string> rows_statements(const ViewLayout& layout, const Shape& shape) {
-  if (shape.kind == RowKind::erase) return {erase(layout)};
-  Upsert upsert(layout, shape);
+std::vector<std::string> rows_statements(const ViewLayout& layout, const Shape& shape, Source source) {
+  if (shape.kind == RowKind::erase) return {erase(layout, shape, source)};
+  Upsert upsert(layout, shape, source);
   std::vector<std::string> out;
-  if (upsert.needs_seed()) out.push_back(upsert.seed());
+  if (needs_seed(layout, shape)) out.push_back(upsert.seed());
   out.push_back(upsert.sql());
   return out;
+}
+
+std::string copy_straight(const ViewLayout& layout, const Shape& shape) {
+  const std::vector<bool> used = used_columns(layout, shape);
+  std::string columns;
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    if (used[i]) append(columns, layout.columns[i].name);
+  }
+  return fmt::format("COPY {} ({}) FROM STDIN (FORMAT binary)", layout.table.quoted(), columns);
 }
 
 }  // namespace foldline::postgres

@@ -27,6 +27,8 @@ Result<std::unique_ptr<PostgresStore>> PostgresStore::make(const StoreOptions& o
   shared->id = id;
   shared->building = options.building;
   shared->exact_ids = options.exact_ids;
+  shared->straight = options.straight;
+  shared->max_array_rows = options.max_array_rows;
   if (options.building && id.generation <= 1) return fail(ErrorCode::internal, "the generation to build has no number of its own");
   shared->connect = ConnectOptions{options.url, "foldline/" + id.projection, options.timeouts};
   shared->ownership_lock_timeout_ms = options.ownership_lock_timeout_ms;

@@ -21,8 +21,10 @@ struct StoreOptions {
   std::string schema = "public";  // of views whose name has none
   Timeouts timeouts;
   int ownership_lock_timeout_ms = kOwnershipLockTimeoutMs;
-  bool exact_ids = false;  // G16
-  bool building = false;   // the generation is in the making, in schemas of its own (generations.h)
+  bool exact_ids = false;                      // G16
+  bool building = false;                       // the generation is in the making, in schemas of its own (generations.h)
+  StraightOptions straight{};                  // docs/decisions/0052
+  std::size_t max_array_rows = kMaxArrayRows;  // the same
 };
 
 class PostgresStore final : public Store {

@@ -9,12 +9,6 @@
 
 namespace foldline::postgres {
 
-namespace {
-
-constexpr std::string_view kLockNotAvailable = "55P03";
-// Pinned, whatever default_transaction_isolation says: compare relies on seeing what a transaction that it waited for has left (G17).
-const std::string kBegin = "BEGIN ISOLATION LEVEL READ COMMITTED";
-
 Attempt ended(End end, Failure failure, std::string doing) {
   Attempt out;
   out.end = end;
@@ -23,58 +17,28 @@ Attempt ended(End end, Failure failure, std::string doing) {
   return out;
 }
 
-}  // namespace
-
 Transaction::Transaction(const ProjectionId& id, std::span<const ViewLayout> layouts, Session& session, const CommitBatch& batch,
                          std::span<const StagedView> staged, std::uint64_t batch_number, bool expire)
     : id_(id), layouts_(layouts), session_(session), batch_(batch), staged_(staged), batch_number_(batch_number), expire_(expire) {}
 
 Attempt Transaction::run() {
-  // Staging tables first, outside of the transaction. A crash leaves nothing: they go with the connection.
-  for (const StagedView& view : staged_) {
-    if (auto ok = session_.ensure_staging(*view.layout, view.signatures.size()); !ok) {
-      const End end = ok.error().connection_lost() ? End::lost_before : End::refused;
-      return ended(end, ok.error(), fmt::format("creating the staging table of view {}", view.layout->schema.name));
-    }
-  }
-
-  FOLDLINE_FAULT_POINT("postgres.staging_made");
-
-  // BEGIN and the COPYs. They take no lock but on our own temporary tables, so a slow or frozen worker keeps nobody waiting
-  // here. A crash leaves nothing: the server rolls back.
-  if (auto ok = begin_and_copy(); !ok) {
-    if (ok.error().connection_lost()) return ended(End::lost_before, ok.error(), "copying a batch into staging");
-    Attempt attempt = ended(End::refused, ok.error(), "copying a batch into staging");
-    attempt.rows_at_fault = true;
-    return roll_back(std::move(attempt));
-  }
+  // BEGIN and the COPYs, if rows travel that way. A crash leaves nothing: the server rolls back.
+  if (auto over = begin_and_copy()) return std::move(*over);
 
   FOLDLINE_FAULT_POINT("postgres.copied");
 
   // Everything else in one flight. From the first byte on we don't know how far the server came, should the connection be lost
   // (G5): the server may carry out what it has received, up to and with the COMMIT, after we are gone. A crash of this worker
   // here leaves either nothing or the whole batch, and the next owner's compare tells which.
-  if (auto ok = send_pipeline(); !ok) return ended(End::unknown, ok.error(), "sending a batch");
-  FOLDLINE_FAULT_POINT("postgres.commit_sent");
-  return receive();
-}
-
-Answer<void> Transaction::begin_and_copy() {
-  if (staged_.empty()) return {};  // only checkpoints move: BEGIN travels in the pipeline
-  std::string sql = kBegin;
-  for (const StagedView& view : staged_) sql += "; " + view.layout->copy_staging;
-  Connection& connection = session_.connection;
-  if (auto ok = connection.send_simple(sql); !ok) return ok;
-  for (const StagedView& view : staged_) {
-    auto sent = connection.expect_copy();
-    if (sent) sent = connection.put_copy(view.copy_data);
-    FOLDLINE_FAULT_POINT("postgres.copying");
-    if (sent) sent = connection.end_copy();
-    if (sent) continue;
-    if (!sent.error().connection_lost()) static_cast<void>(connection.finish());  // the failure at hand is the one to report
-    return sent;
+  Attempt out;
+  if (auto ok = send_pipeline(); !ok) {
+    out = ended(End::unknown, ok.error(), "sending a batch");
+  } else {
+    FOLDLINE_FAULT_POINT("postgres.commit_sent");
+    out = receive();
   }
-  return connection.finish();
+  out.copied_straight = copies_straight();
+  return out;
 }
 
 Answer<void> Transaction::send(What what, Statement& statement, const Params& params, const ViewLayout* layout) {
@@ -91,10 +55,14 @@ Answer<void> Transaction::send_fixed(What what, const char* key, const std::stri
 }
 
 Answer<void> Transaction::send_rows(const StagedView& view) {
-  for (std::size_t shape = 0; shape < view.signatures.size(); ++shape) {
+  for (std::size_t number = 0; number < view.shapes.size(); ++number) {
+    const StagedShape& shape = view.shapes[number];
+    if (shape.rows == 0) continue;
     Params params;
-    params.add(static_cast<std::int32_t>(shape));
-    for (Statement* statement : session_.statements.rows(*view.layout, view.signatures[shape], batch_number_)) {
+    const Source source = shape.arrays.empty() ? Source::staging : Source::arrays;
+    if (source == Source::staging) params.add(static_cast<std::int32_t>(number));
+    for (const std::string& array : shape.arrays) params.add_encoded(array);
+    for (Statement* statement : session_.statements.rows(*view.layout, shape.signature, source, batch_number_)) {
       if (auto ok = send(What::rows, *statement, params, view.layout); !ok) return ok;
     }
   }
@@ -123,9 +91,9 @@ Answer<void> Transaction::send_expire() {
 Answer<void> Transaction::send_pipeline() {
   Connection& connection = session_.connection;
   if (auto ok = connection.enter_pipeline(); !ok) return ok;
-  if (staged_.empty()) {
+  if (!begun_) {
     commands_.push_back({What::begin});
-    if (auto ok = connection.send_query(kBegin); !ok) return ok;
+    if (auto ok = connection.send_query(std::string(kBeginSql)); !ok) return ok;
   }
   for (const std::string& name : session_.statements.evict(batch_number_)) {
     commands_.push_back({What::deallocate});
@@ -133,7 +101,11 @@ Answer<void> Transaction::send_pipeline() {
   }
   // G1: owner, generation and next_offset, of every partition, or nothing. From here on no other owner of these partitions gets on
   // before we end.
-  if (auto ok = send_fixed(What::compare, "compare", kCompareSql, compare_params(id_, batch_)); !ok) return ok;
+  if (compared_) {
+    session_.statements.get(kCompareKey, kCompareSql, batch_number_);  // it was used: keep it
+  } else {
+    if (auto ok = send_fixed(What::compare, kCompareKey, kCompareSql, compare_params(id_, batch_)); !ok) return ok;
+  }
   FOLDLINE_FAULT_POINT("postgres.compare_sent");
   // G16: behind the compare, so that a batch which is stored already is told from one whose events came before.
   if (!batch_.exact_ids.empty()) {

@@ -3,21 +3,27 @@
 //   Transaction transaction(store, session, batch, staged);
 //   Attempt attempt = transaction.run();
 //
-// What it sends, and nothing else (G17):
+// What it sends, and nothing else (G17). Each row goes one of three ways (staging.h, docs/decisions/0052):
 //
-//   BEGIN                                       | one round trip a view; no locks but on our own temporary tables
-//   COPY staging FROM STDIN                     |
+//   BEGIN                                       | only for many rows or new ones: one simple query, so one round trip before the data and
+//   COPY staging FROM STDIN                     | one after it. Staging takes no locks but on our own temporary tables.
+//   compare the checkpoints, under lock         | Only when rows go straight, and then before them: whoever holds a row's lock holds the
+//   check that the table is plain, COPY into it | checkpoints' too, so that a new owner finds it, and ends it (G18).
 //
-//   compare the checkpoints, under lock         | one round trip: all of this is sent at once, in pipeline mode.
-//   add the exact IDs, all or fail (G16)        |
-//   INSERT ... SELECT ... ON CONFLICT DO UPDATE | The first command that fails makes the server skip all that
-//   trim and append processed IDs               | follow it, the COMMIT too.
+//   BEGIN, compare, unless that was done        | one round trip: all of this is sent at once, in pipeline mode.
+//   add the exact IDs, all or fail (G16)        | The first command that fails makes the server skip all that
+//   INSERT ... SELECT FROM staging or arrays    | follow it, the COMMIT too.
+//     ... ON CONFLICT DO UPDATE                 |
+//   trim and append processed IDs               |
 //   move the checkpoints                        |
 //   COMMIT                                      |
 //
-// A crash before the server has carried out COMMIT leaves nothing behind; after it, everything. There is no other state (G1).
+// A crash before the server has carried out COMMIT leaves nothing behind; after it, everything. There is no other state (G1). What rows
+// copied straight meet (a key that is there, a constraint) fails the transaction and decides nothing: the same batch is upserted
+// (commit.cpp).
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,7 +51,18 @@ struct Attempt {
   bool rows_at_fault = false;                // a statement of the batch's own rows failed: only these can be poison (G19)
   bool lock_timeout_on_checkpoints = false;  // G18
   bool more_to_expire = false;
+  bool copied_straight = false;              // it tried to: so a refusal says nothing about the rows
+  const ViewLayout* refused_view = nullptr;  // the view and the shape's signature whose COPY failed; null: something else
+  std::string refused_signature;
 };
+
+// Pinned, whatever default_transaction_isolation says: compare relies on seeing what a transaction that it waited for has left (G17).
+inline constexpr std::string_view kBeginSql = "BEGIN ISOLATION LEVEL READ COMMITTED";
+inline constexpr std::string_view kLockNotAvailable = "55P03";
+// The compare's name among the session's statements.
+inline constexpr const char* kCompareKey = "compare";
+
+Attempt ended(End end, Failure failure, std::string doing);
 
 class Transaction {
  public:
@@ -72,7 +89,28 @@ class Transaction {
     Statement* statement = nullptr;
   };
 
-  Answer<void> begin_and_copy();
+  // One statement of the simple query that goes before the pipeline.
+  struct Step {
+    enum class What {
+      plain,
+      compare,
+      copy
+    };
+    What what = What::plain;
+    const std::string* copy_data = nullptr;
+    const ViewLayout* straight_view = nullptr;  // of a copy into a view's table
+    const StagedShape* shape = nullptr;
+    std::string sql{};
+  };
+
+  // transaction_copy.cpp
+  [[nodiscard]] bool copies_straight() const;
+  Answer<void> make_ready();
+  std::vector<Step> plan_copies() const;
+  std::optional<Attempt> begin_and_copy();
+  Answer<void> carry_out(const Step& step);
+  Attempt copy_failed(const Step& step, Failure failure);
+
   Answer<void> send_pipeline();
   Answer<void> send_fixed(What what, const char* key, const std::string& sql, const Params& params);
   Answer<void> send(What what, Statement& statement, const Params& params, const ViewLayout* layout);
@@ -90,6 +128,8 @@ class Transaction {
   std::span<const StagedView> staged_;
   std::uint64_t batch_number_;
   bool expire_;
+  bool begun_ = false;             // BEGIN was sent before the pipeline
+  bool compared_ = false;          // and the checkpoints were compared
   std::vector<Command> commands_;  // what the pipeline holds, in order
 };
 

@@ -75,11 +75,13 @@ TEST(PostgresStaging, RowsAreSortedByKeyAndMarkedWithTheirShape) {
   const auto layout = *make_layout(view.schema, 0, "public");
   Stager stager;
   StagedView staged;
-  ASSERT_TRUE(stager.stage(layout, view.pointers, staged));
+  ASSERT_TRUE(stager.stage(layout, view.pointers));
+  stager.lay_out(nullptr, 0, staged);
   EXPECT_THAT(staged_rows(staged), ElementsAre("1 0 a", "0 1 b", "2 2 longer kex", "0 3 longer key"));
-  EXPECT_EQ(staged.signatures.size(), 3U);
+  EXPECT_EQ(staged.shapes.size(), 3U);
   view.pointers.resize(1);
-  ASSERT_TRUE(stager.stage(layout, view.pointers, staged)) << "buffers are reused";
+  ASSERT_TRUE(stager.stage(layout, view.pointers)) << "buffers are reused";
+  stager.lay_out(nullptr, 0, staged);
   EXPECT_THAT(staged_rows(staged), ElementsAre("0 0 b"));
 }
 
@@ -89,7 +91,7 @@ TEST(PostgresStaging, MisfitNamesViewColumnAndValue) {
   const auto layout = *make_layout(view.schema, 0, "public");
   Stager stager;
   StagedView staged;
-  const auto ok = stager.stage(layout, view.pointers, staged);
+  const auto ok = stager.stage(layout, view.pointers);
   ASSERT_FALSE(ok);
   EXPECT_EQ(ok.error().code, ErrorCode::store_rejected);
   EXPECT_EQ(ok.error().message, "view v, column b: \"seven\" is not a value for bigint");
@@ -101,7 +103,7 @@ TEST(PostgresStaging, OperationThatIsNotBuiltIsABugNotData) {
   const auto layout = *make_layout(view.schema, 0, "public");
   Stager stager;
   StagedView staged;
-  const auto ok = stager.stage(layout, view.pointers, staged);
+  const auto ok = stager.stage(layout, view.pointers);
   ASSERT_FALSE(ok);
   EXPECT_EQ(ok.error().code, ErrorCode::internal);
 }

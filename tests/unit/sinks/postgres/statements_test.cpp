@@ -42,7 +42,7 @@ Shape shape_with(const ViewLayout& layout, std::vector<CellCode> cells) {
 
 TEST(PostgresStatements, SetAndAddTakeOneUpsert) {
   const auto layout = layout_of(orders());
-  const auto sql = rows_statements(layout, shape_with(layout, {CellCode::set, CellCode::add}));
+  const auto sql = rows_statements(layout, shape_with(layout, {CellCode::set, CellCode::add}), Source::staging);
   ASSERT_EQ(sql.size(), 1U);
   EXPECT_EQ(sql[0], R"(INSERT INTO "shop"."orders" AS t ("id", "name", "total") SELECT s.k0, s.c0, s.c1 FROM pg_temp.foldline_stage_0 s )"
                     R"(WHERE s.shape = $1::int4 ORDER BY s.n ON CONFLICT ("id") DO UPDATE SET "name" = excluded."name", )"
@@ -51,7 +51,7 @@ TEST(PostgresStatements, SetAndAddTakeOneUpsert) {
 
 TEST(PostgresStatements, RowThatMustOnlyExistIsLeftAlone) {
   const auto layout = layout_of(orders());
-  EXPECT_THAT(rows_statements(layout, shape_with(layout, {CellCode::none, CellCode::none}))[0],
+  EXPECT_THAT(rows_statements(layout, shape_with(layout, {CellCode::none, CellCode::none}), Source::staging)[0],
               HasSubstr(R"(ON CONFLICT ("id") DO NOTHING)"));
 }
 
@@ -60,7 +60,7 @@ TEST(PostgresStatements, DefaultThatIsNotNeutralSeedsTheRowFirst) {
   auto view = orders();
   view.fields[1].default_value = Value::integer(100);
   const auto layout = layout_of(view);
-  const auto sql = rows_statements(layout, shape_with(layout, {CellCode::none, CellCode::add}));
+  const auto sql = rows_statements(layout, shape_with(layout, {CellCode::none, CellCode::add}), Source::staging);
   ASSERT_EQ(sql.size(), 2U);
   EXPECT_THAT(sql[0], HasSubstr(R"(("id") SELECT s.k0 FROM)"));
   EXPECT_THAT(sql[0], HasSubstr("DO NOTHING"));
@@ -70,7 +70,7 @@ TEST(PostgresStatements, ResetWritesEveryColumn) {
   const auto layout = layout_of(orders());
   auto shape = shape_with(layout, {CellCode::none, CellCode::add});
   shape.kind = RowKind::reset;
-  const auto sql = rows_statements(layout, shape);
+  const auto sql = rows_statements(layout, shape, Source::staging);
   ASSERT_EQ(sql.size(), 1U);
   EXPECT_THAT(sql[0], HasSubstr(R"(SELECT s.k0, NULL, coalesce('0'::bigint, 0) + s.c1)"));
   EXPECT_THAT(sql[0], HasSubstr(R"(SET "name" = excluded."name", "total" = excluded."total")"));
@@ -78,7 +78,7 @@ TEST(PostgresStatements, ResetWritesEveryColumn) {
 
 TEST(PostgresStatements, TextExtremesCompareBytewise) {
   const auto layout = layout_of(orders());
-  EXPECT_THAT(rows_statements(layout, shape_with(layout, {CellCode::max, CellCode::none}))[0],
+  EXPECT_THAT(rows_statements(layout, shape_with(layout, {CellCode::max, CellCode::none}), Source::staging)[0],
               HasSubstr(R"(greatest((t."name") COLLATE "C", excluded."name"))"));
 }
 
@@ -89,7 +89,7 @@ TEST(PostgresStatements, EraseJoinsByEveryKeyPart) {
   const auto layout = layout_of(view);
   Shape shape;
   shape.kind = RowKind::erase;
-  EXPECT_THAT(rows_statements(layout, shape)[0], HasSubstr(R"(WHERE t."id" = s.k0 AND t."part" = s.k1)"));
+  EXPECT_THAT(rows_statements(layout, shape, Source::staging)[0], HasSubstr(R"(WHERE t."id" = s.k0 AND t."part" = s.k1)"));
 }
 
 TEST(PostgresStatements, SoftDeletedRowStartsAnewOnlyWhenUpserted) {
@@ -99,10 +99,10 @@ TEST(PostgresStatements, SoftDeletedRowStartsAnewOnlyWhenUpserted) {
   const auto layout = layout_of(view);
   auto shape = shape_with(layout, {CellCode::none, CellCode::none, CellCode::none});
   shape.soft_deleted = true;
-  EXPECT_THAT(rows_statements(layout, shape)[0], HasSubstr(R"(DO UPDATE SET "gone" = excluded."gone")"));
+  EXPECT_THAT(rows_statements(layout, shape, Source::staging)[0], HasSubstr(R"(DO UPDATE SET "gone" = excluded."gone")"));
   shape.soft_deleted = false;
   shape.starts_anew = true;
-  const auto sql = rows_statements(layout, shape)[0];
+  const auto sql = rows_statements(layout, shape, Source::staging)[0];
   EXPECT_THAT(sql, HasSubstr(R"("name" = CASE WHEN t."gone" IS NULL THEN t."name" ELSE NULL END)"));
   EXPECT_THAT(sql, HasSubstr(R"("gone" = NULL WHERE t."gone" IS NOT NULL)"));
 }
@@ -114,9 +114,10 @@ TEST(PostgresStatements, GuardedShapeSkipsStaleRows) {
   const auto layout = layout_of(view);
   auto shape = shape_with(layout, {CellCode::set, CellCode::none});
   shape.guards[0] = true;
-  EXPECT_THAT(rows_statements(layout, shape)[0], HasSubstr(R"( WHERE (t."_newest_1" IS NULL OR excluded."_newest_1" > t."_newest_1"))"));
+  EXPECT_THAT(rows_statements(layout, shape, Source::staging)[0],
+              HasSubstr(R"( WHERE (t."_newest_1" IS NULL OR excluded."_newest_1" > t."_newest_1"))"));
   shape.cells[1] = CellCode::add;  // an unguarded field counts also when the guarded one is stale
-  EXPECT_THAT(rows_statements(layout, shape)[0], Not(HasSubstr(" WHERE (t.")));
+  EXPECT_THAT(rows_statements(layout, shape, Source::staging)[0], Not(HasSubstr(" WHERE (t.")));
 }
 
 TEST(PostgresStatements, QuotingSurvivesEveryCharacter) {
