@@ -10,6 +10,8 @@ namespace foldline::config {
 namespace {
 
 constexpr std::array<std::string_view, 4> kSchemes = {"redis://", "unix://", "redis+sentinel://", "redis+cluster://"};
+constexpr std::int64_t kLeastBuckets = 2;
+constexpr std::int64_t kMostBuckets = 1'024;
 
 void load_url(Reader& reader, const YamlNode& node, StoreSpec& out) {
   const auto url = reader.secret(node, "url", false);
@@ -30,6 +32,11 @@ void load_url(Reader& reader, const YamlNode& node, StoreSpec& out) {
   out.url = *url;
 }
 
+void load_buckets(Reader& reader, const YamlNode& node, StoreSpec& out) {
+  const auto buckets = reader.integer(node, "buckets", kLeastBuckets, kMostBuckets);
+  if (buckets) out.buckets = static_cast<std::uint32_t>(*buckets);
+}
+
 constexpr Property<StoreSpec> kRedis[] = {
     {{.name = "url",
       .shape = Shape::text,
@@ -37,6 +44,12 @@ constexpr Property<StoreSpec> kRedis[] = {
       .doc = "redis://user:password@host:6379/database, unix:///path?db=0, redis+sentinel://host:26379,host:26379/master or "
              "redis+cluster://host:6379,host:6379; never printed"},
      load_url},
+    {{.name = "buckets",
+      .shape = Shape::number,
+      .fallback = "`64`",
+      .bounds = "2 to 1024",
+      .doc = "of a cluster: into how many parts the rows go, each atomic by itself; it can't be changed later"},
+     load_buckets},
 };
 constexpr Level<StoreSpec> kRedisLevel = {{"a redis store", "Store: redis",
                                            "Redis 7.0 or newer with `maxmemory-policy noeviction`: one server, one that Sentinel watches, "

@@ -31,6 +31,7 @@ Opened open_redis(const config::StoreSpec& spec, const StoreContext& context) {
   redis::StoreOptions options;
   options.url = spec.url;
   options.building = context.building;
+  options.buckets = spec.buckets;
   const auto address = redis::parse_address(spec.url);
   if (address && address->kind == redis::AddressKind::cluster) {
     auto cluster = redis::ClusterStore::make(options, context.id, context.views);

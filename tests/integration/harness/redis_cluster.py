@@ -263,6 +263,17 @@ class ClusterCache(Cache):
         return {place: max(0, min(offsets)) for place, offsets in self.checkpoints_of_buckets().items()}
 
 
+class SentinelCache(Cache):
+    """Keys in whichever server the sentinels call the master."""
+
+    def __init__(self, sentinels: "SentinelSet", name: str):
+        super().__init__(sentinels.url, name)
+        self.sentinels = sentinels
+
+    def client(self) -> redis.Redis:
+        return self.sentinels.master.client()
+
+
 class SentinelSet:
     """A master, a replica of it behind a proxy that a test can cut, and three sentinels."""
 
