@@ -74,6 +74,8 @@ void Lane::drain(Instant now) {
   impl_->publish_status(now);
 }
 
+void Lane::distrust_log() { impl_->log_distrusted = true; }
+
 StepResult Lane::step(Instant now) { return impl_->step(now); }
 
 bool Lane::busy() const { return impl_->job != nullptr && !impl_->job->done.load(std::memory_order_acquire); }
@@ -154,7 +156,7 @@ bool Lane::Impl::act(Instant now) {
     return true;
   }
   if (phase != Phase::working) return progressed;
-  progressed |= read();
+  progressed |= read(now);
   if (phase == Phase::working) progressed |= start_commit(now);
   return progressed;
 }

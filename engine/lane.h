@@ -143,6 +143,9 @@ class Lane {
   void revoke(Instant now);
   // Reads no more, commits what is folded, then is drained. For SIGTERM, and before revoke().
   void drain(Instant now);
+  // The log may have been replaced while nobody looked (the process was frozen, Kafka was away): nothing more is taken from it until it
+  // has been opened again and its anchors compared (G6). What is folded is committed first.
+  void distrust_log();
 
   StepResult step(Instant now);
 

@@ -49,7 +49,7 @@ bool Lane::Impl::start_commit(Instant now) {
     enter(Phase::drained);
     return true;
   }
-  if (now < recheck_at && waiting == Wait::none) return false;
+  if (now < recheck_at && waiting == Wait::none && !log_distrusted) return false;
   start_recheck(now);
   return true;
 }
@@ -283,12 +283,14 @@ void Lane::Impl::finish_recheck(RecheckJob& ended, Instant now) {
   }
   if (*ended.standing == Standing::mine) stop_waiting();
   obey_standing(*ended.standing);
+  if (*ended.standing == Standing::mine && log_distrusted) verify_log();
 }
 
 void Lane::Impl::obey_standing(Standing standing) {
   if (standing == Standing::fenced) fence({ErrorCode::fenced, "another worker owns a partition's checkpoint", "", false});
   if (standing != Standing::moved_back) return;
   spdlog::warn("a checkpoint moved back: the store was restored or failed over; reading again from there (G3)");
+  deps.stats.rewinds.fetch_add(1, std::memory_order_relaxed);
   rewind();
 }
 

@@ -212,7 +212,7 @@ struct Lane::Impl final : LogVisitor {
   void start_opening();
   void finish_opening(OpenJob& job, Instant now);
   void take_opened(OpenJob& job);
-  void rewind();  // G3: drop all, open again
+  void rewind();  // drop all, open again at the checkpoints
   void lose_partition(std::uint32_t slot, Error error);
 
   // lane_read.cpp
@@ -222,7 +222,8 @@ struct Lane::Impl final : LogVisitor {
   bool verify_anchor(Partition& partition, const Record& record);
   void prime(Partition& partition, const Record& record);
   [[nodiscard]] bool has_room() const;
-  bool read();
+  bool read(Instant now);
+  void verify_log();
   void process();
   void decode(std::size_t index);
   bool fold(std::size_t index);  // false: the batch is cut before this entry
@@ -286,6 +287,8 @@ struct Lane::Impl final : LogVisitor {
   bool recheck_before_retry = false;
   Instant recheck_at{};
   Instant idle_commit_at{};                           // not before it a commit that only follows the log's end
+  bool log_distrusted = false;                        // G6: it is to be opened again before anything more is taken from it
+  std::optional<Instant> full_since;                  // nothing has been taken from the log since, for want of room
   std::optional<Error> log_error;                     // the last thing that the log said was an error
   std::vector<std::pair<std::uint32_t, Error>> lost;  // found while reading, to be dealt with after it
   Breaker breaker;                                    // decode, project, check

@@ -14,6 +14,9 @@ namespace {
 // Decoded together before any is folded: so many cache misses of the ID table overlap.
 constexpr std::size_t kGroup = 32;
 
+// The client fetches nothing while its queue is full, so it would not see a topic go and come again. Longer than a slow commit takes.
+constexpr Duration kUnwatched = std::chrono::seconds(15);
+
 Hash128 event_id_hash(const Event& event) {
   if (event.replay != nullptr) return hash_event_id({}, event.replay->identity);  // G14: let through once, although its own ID is known
   std::string_view source;
@@ -28,13 +31,17 @@ bool Lane::Impl::has_room() const {
          building->arena().size_bytes() < options.max_batch_bytes && building->fold().row_count() < deps.traits.max_batch_rows;
 }
 
-bool Lane::Impl::read() {
+bool Lane::Impl::read(Instant now) {
   const auto started = std::chrono::steady_clock::now();  // for the statistics only
   taken = 0;
   const auto left = [this] { return building->entries().size() - building->processed; };  // behind a cut
-  if (!draining && left() == 0 && has_room()) {
+  if (!has_room()) {
+    if (!full_since) full_since = now;
+  } else if (!draining && left() == 0) {
+    if (full_since && now - *full_since >= kUnwatched) log_distrusted = true;
+    full_since.reset();
     const std::size_t room = options.max_batch_records - building->entries().size();
-    deps.log.poll(std::min(options.max_poll_records, room), *this);
+    if (!log_distrusted) deps.log.poll(std::min(options.max_poll_records, room), *this);
   }
   if (left() == 0) {
     handle_lost();

@@ -15,6 +15,8 @@ namespace {
 
 // Even with nothing to wait for, look now and then: a lost wake-up must cost a moment, never the projection.
 constexpr std::chrono::milliseconds kLongestSleep{500};
+// A thread that turns so late was frozen, and the client with it (SIGSTOP, a suspended machine, a starved one).
+constexpr std::chrono::seconds kFrozen{3};
 
 }  // namespace
 
@@ -73,6 +75,8 @@ void LaneRunner::assign(std::vector<AssignedPartition> partitions) { post({Comma
 
 void LaneRunner::revoke() { post({Command::Kind::revoke, {}}); }
 
+void LaneRunner::distrust_log() { post({Command::Kind::distrust_log, {}}); }
+
 bool LaneRunner::drain(std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);
   const std::uint64_t ticket = ++drains_wanted_;
@@ -90,8 +94,11 @@ static bool settled(LaneState state) {
 }
 
 void LaneRunner::loop() {
+  Instant turned = std::chrono::steady_clock::now();
   while (obey()) {
-    beat_.touch(std::chrono::steady_clock::now());
+    const Instant last = std::exchange(turned, std::chrono::steady_clock::now());
+    if (turned - last >= kFrozen) lane_->distrust_log();
+    beat_.touch(turned);
     const StepResult result = lane_->step(std::chrono::steady_clock::now());
     if (settled(result.state)) {
       const std::lock_guard lock(mutex_);
@@ -132,6 +139,7 @@ bool LaneRunner::obey() {
         lane_->revoke(now);
         log_->reset({});
         break;
+      case Command::Kind::distrust_log: lane_->distrust_log(); break;
       case Command::Kind::quit: return false;
     }
   }

@@ -52,6 +52,8 @@ class LaneRunner {
   // Stops reading and waits until everything folded is committed, `timeout` at most. False: it is not (the fence protects, G2).
   bool drain(std::chrono::milliseconds timeout);
   void revoke();
+  // See Lane::distrust_log().
+  void distrust_log();
 
  private:
   struct Command {
@@ -59,6 +61,7 @@ class LaneRunner {
       assign,
       drain,
       revoke,
+      distrust_log,
       quit,
     };
     Kind kind = Kind::quit;

@@ -81,6 +81,7 @@ struct LaneStats {
   Counter retries{0};
   Counter letter_retries{0};
   Counter fenced{0};
+  Counter log_rechecks{0};                                  // G6
   Counter rewinds{0};                                       // G3
   Histogram commit_us{kDurationBucketsUs};                  // sink.commit, retries included one by one
   Histogram fold_us{kDurationBucketsUs};                    // decode, project and fold of one poll

@@ -169,6 +169,7 @@ Result<void> Worker::run(const std::atomic<bool>& stop) {
     consumer_->poll(kGroupPoll);
     if (any_lane_fenced()) rejoin_after_fence(stop);
     if (auto over = superseded()) return fail(std::move(*over));
+    watch_brokers();
     check_topics();
     ask_log_ends();
     watch_progress();
@@ -257,6 +258,15 @@ void Worker::rejoin_after_fence(const std::atomic<bool>& stop) {
   sleep_unless(stop, pause);
   if (stop) return;
   if (auto joined = consumer_->subscribe(options_.subscription); !joined) spdlog::error("{}", joined.error().message);
+}
+
+// G6: with no broker in sight a topic may be replaced unseen.
+void Worker::watch_brokers() {
+  const bool away = !consumer_->last_error().empty();
+  if (away && !brokers_away_) {
+    for (const auto& lane : lanes_) lane->distrust_log();
+  }
+  brokers_away_ = away;
 }
 
 // A consumer group is silent about a topic that is not there, and about brokers that went away: ask.

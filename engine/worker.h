@@ -89,6 +89,7 @@ class Worker final : private kafka::RebalanceListener {
   Result<void> ask_first_topics();
   Result<void> start_lanes();
   void rejoin_after_fence(const std::atomic<bool>& stop);
+  void watch_brokers();
   void check_topics();
   void ask_log_ends();
   void watch_progress();
@@ -102,6 +103,7 @@ class Worker final : private kafka::RebalanceListener {
   WorkerParts parts_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<kafka::Consumer> consumer_;
+  bool brokers_away_ = false;
   Instant next_topic_check_{};
   Instant next_end_check_{};
   std::optional<FirstTopics> first_topics_;  // nullopt: every source starts at its log's start anyway

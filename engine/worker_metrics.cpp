@@ -97,6 +97,7 @@ void MetricsPage::add_lane(std::size_t lane, const LaneStats& stats, const LaneS
   counter("foldline_letter_retries_total", "Letters tried again because the dead-letter topic could not be written", stats.letter_retries);
   counter("foldline_fenced_total", "Commits refused because another worker owns a partition", stats.fenced);
   counter("foldline_rewinds_total", "Times the store's checkpoint had moved back and was followed", stats.rewinds);
+  counter("foldline_log_rechecks_total", "Times the log was opened again because it had not been watched for a while", stats.log_rechecks);
 
   add_histogram("foldline_commit_seconds", "Store commits, each try", lane_label, stats.commit_us, kPerSecond);
   add_histogram("foldline_fold_seconds", "Decoding, projecting and folding what one poll gave", lane_label, stats.fold_us, kPerSecond);

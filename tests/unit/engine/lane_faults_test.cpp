@@ -427,6 +427,71 @@ TEST_F(LaneFaults, ALogThatLostWhatTheCheckpointNeedsStopsThePartitionWithTheRem
   }
 }
 
+// G6: no poll of it ever failed, and its offsets go on.
+TEST_F(LaneFaults, ALogThatWasReplacedByALongerOneWhileNobodyLookedIsFoundByItsAnchorBeforeAnythingIsFolded) {
+  start();
+  append_some();
+  settle();
+  const auto rows_before = rows();
+  broker.recreate(tp);
+  append("x|add|k|1");
+  append_some(60);
+  h->lane->distrust_log();
+  settle();
+  EXPECT_EQ(h->lane->state(), LaneState::stopped);
+  EXPECT_NE(h->lane->status().describe().find("another log"), std::string::npos) << h->lane->status().describe();
+  EXPECT_EQ(rows(), rows_before);
+  EXPECT_EQ(checkpoint(), 30);
+  EXPECT_EQ(h->stats.log_rechecks.load(), 1U);
+}
+
+// G1: thawed, it must not take back what another worker owns by now.
+TEST_F(LaneFaults, AZombieThatDistrustsItsLogIsFenced) {
+  start();
+  append_some();
+  settle();
+  auto zombie = std::move(h);
+  start();
+  settle();
+  zombie->lane->distrust_log();
+  for (int i = 0; i < 5; ++i) {
+    zombie->lane->step(now);
+    zombie->executor.run_one();
+  }
+  EXPECT_EQ(zombie->lane->state(), LaneState::fenced);
+  append_some();
+  settle();
+  EXPECT_EQ(h->stats.fenced.load(), 0U);
+  expect_as_the_log_says();
+}
+
+TEST_F(LaneFaults, AStoreThatTakesNothingForLongLeavesTheLogUnwatched) {
+  options.max_batch_records = 10;
+  for (const bool replaced : {false, true}) {
+    SCOPED_TRACE(replaced);
+    broker.recreate(tp);
+    make_store({});
+    start();
+    append_some();
+    settle();
+    fail_at(Step::commit_begin, 0, 0, 8);
+    append_some();  // more than two batches: the lane has no room, and the client's queue runs full behind it
+    settle();
+    const auto rows_before = rows();
+    if (replaced) {
+      broker.recreate(tp);
+      for (int i = 0; i < 4; ++i) append_some();
+    }
+    settle_for_a_minute();
+    EXPECT_EQ(h->stats.log_rechecks.load(), 1U);
+    if (replaced) {
+      EXPECT_EQ(h->lane->state(), LaneState::stopped);
+    } else {
+      expect_as_the_log_says();
+    }
+  }
+}
+
 TEST_F(LaneFaults, OnLostDataEarliestGoesOnAtTheLogsStart) {
   options.on_lost_data = OnLostData::earliest;
   start();

@@ -175,6 +175,8 @@ void Simulation::act(std::uint32_t what) {
     if (!workers_.empty()) crash(below(workers_.size()));
   } else if (what < 985) {
     rebalance();
+  } else if (what < 989) {
+    if (!workers_.empty()) workers_[below(workers_.size())].h->lane->distrust_log();
   }
 }
 
