@@ -61,6 +61,9 @@ constexpr Level<StoreSpec> kRedisLevel = {{"a redis store", "Store: redis",
 void load_redis(Reader& reader, const YamlNode& node, StoreSpec& out) {
   out.kind = "redis";
   read_level(reader, node, kRedisLevel, out);
+  const auto buckets = std::find_if(node.entries.begin(), node.entries.end(), [](const YamlEntry& e) { return e.key.text == "buckets"; });
+  if (buckets == node.entries.end() || out.url.empty() || out.url.reveal().rfind("redis+cluster://", 0) == 0) return;
+  reader.error(buckets->key.at, "`buckets` belongs to a cluster, and `url` is not one's", "remove it, or write redis+cluster://host,host");
 }
 
 LevelDescription describe_redis() { return describe(kRedisLevel); }

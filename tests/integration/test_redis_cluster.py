@@ -157,11 +157,11 @@ def test_query_and_status_see_all_masters(cluster_cache):
     worker = world.start_worker()
     world.wait_caught_up()
     expected = world.check_cache()
-    rows = run_once(world.binary, ["query", str(world.file), "customers", "--output", "json", "--limit", "100000"], world.env)
+    rows = run_once(world.binary, ["query", str(world.file), "customers", "--json", "--limit", "0"], world.env)
     assert rows.returncode == 0, rows.stderr
     assert len(rows.stdout.strip().splitlines()) >= len(expected.customers)
     some = next(iter(expected.customers))
-    one = run_once(world.binary, ["query", str(world.file), "customers", some, "--output", "json"], world.env)
+    one = run_once(world.binary, ["query", str(world.file), "customers", some, "--json"], world.env)
     assert one.returncode == 0 and some in one.stdout
     status = run_once(world.binary, ["status", str(world.file)], world.env)
     assert status.returncode == 0, status.stdout + status.stderr

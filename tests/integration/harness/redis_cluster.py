@@ -347,6 +347,10 @@ class SentinelSet:
             with server.start().client() as client:
                 client.config_set("masterauth", PASSWORD)
 
+    def replica_streams(self) -> bool:
+        with self.replica.client() as client:
+            return client.info("replication").get("master_link_status") == "up"
+
     def down(self) -> None:
         for sentinel in self.sentinels:
             sentinel.kill()
