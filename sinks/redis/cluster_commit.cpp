@@ -29,8 +29,7 @@ constexpr std::size_t kCheck = 1;
 
 CommitResult ClusterSink::commit(const CommitBatch& batch) {
   if (auto ok = plan(batch); !ok) {
-    const bool poison = ok.error().code == ErrorCode::store_rejected;
-    return refused(poison ? CommitStatus::rejected : CommitStatus::fenced, ok.error());
+    return refused(ok.error().code == ErrorCode::fenced ? CommitStatus::fenced : CommitStatus::rejected, ok.error());
   }
   const bool starts = std::any_of(batch.partitions.begin(), batch.partitions.end(), [](const auto& p) { return p.expected_missing; });
   for (int attempt = 1; attempt <= kReadAttempts; ++attempt) {
