@@ -199,6 +199,7 @@ void run_all(const std::string& url, std::int64_t events, std::int64_t batch) {
   const ViewSchema sums = view_of("hash", {sum_field("orders")});
   const ViewSchema texts = view_of("hash", {text_field("a"), text_field("b"), text_field("c")});
   compare(url, {"counter, all keys differ", counter, 0, incr}, events, batch);
+  compare(url, {"counter, 100,000 at random", counter, 100'000, incr}, events, batch);
   compare(url, {"counter with expire", counter, 0, incr, kDayUs}, events, batch);
   compare(url, {"counter, folded 1,000 keys", counter, 1'000, incr}, events, batch);
   compare(url, {"hash sum, all keys differ", sums, 0, hincr}, events, batch);

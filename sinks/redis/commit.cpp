@@ -37,6 +37,7 @@ CommitResult RedisSink::commit(const CommitBatch& batch) {
 Result<void> RedisSink::encode(const CommitBatch& batch) {
   if (batch.partitions.empty()) return fail(ErrorCode::internal, "a batch without partitions can't be fenced");
   native_.clear();
+  known_counters_.begin();
   encode_partitions(batch, store_->keys, native_);
   for (const ViewRows& rows : batch.views) {
     if (rows.view >= store_->layouts.size()) {
@@ -128,6 +129,7 @@ std::optional<CommitResult> RedisSink::run_script(const CommitBatch& batch) {
 }
 
 std::optional<CommitResult> RedisSink::conclude(const CommitBatch& batch, const Reply& reply) {
+  if (reply.text(0) == kCommitted) known_counters_.settle();
   if (reply.text(0) != kChanged) return verdict_of(batch, reply);
   spdlog::info("redis: {} was changed by another program between being read and being written; reading it again", shown(reply.text(1)));
   return std::nullopt;

@@ -3,7 +3,8 @@
 namespace foldline::redis {
 
 // Redis does not roll back, so nothing may fail once something was written (G21). Phase one only reads; it answers a verdict or knows
-// every write. Phase two writes, the checkpoint first: out of memory, read-only and disk errors are refused at a script's first write.
+// every write. Phase two writes, the checkpoint first (but for group A, see there): out of memory, read-only and disk errors are refused at
+// a script's first write.
 // (redis.io/docs/interact/programmability: a script's later writes are let through.)
 //
 // Numbers in Lua are doubles, so whole numbers travel as digits. Those of up to 15 digits are computed as doubles, which is exact; longer
@@ -12,6 +13,7 @@ namespace foldline::redis {
 // KEYS: a checkpoint for each partition, its processed IDs for each partition, then a key for each row, in the order of the groups.
 // ARGV: number of partitions, owner, batch ID; kPartitionWords words for each partition; then groups, each a word that says what:
 //   C rows expiry operation default       counters.     A row: digits, but for d[, expires at]
+//   A rows expiry                         counters that were seen before, added to without a look. A row: digits
 //   H rows expiry base fields defaults    hashes of one shape, computed here; then for each field: name, operation, default, least,
 //                                         greatest; for each default of a field not named so: name, text. A row: a text for each field
 //                                         but those of operation z[, expires at]
@@ -306,7 +308,11 @@ local function take(count)
   return unpack(argv, at - count + 1, at)
 end
 
-local checks = {C = counters, H = hashes, B = read_hashes, J = read_strings, Z = scores, S = members}
+local function known_counters(g)
+  at, k = at + g.rows, k + g.rows
+end
+
+local checks = {A = known_counters, C = counters, H = hashes, B = read_hashes, J = read_strings, Z = scores, S = members}
 while argv[at + 1] do
   local g = {}
   g.what, g.rows, g.expiry = take(3)
@@ -356,6 +362,42 @@ local function drop_ids(key, from, below)
   for first = 1, n, chunk_size do call('HDEL', key, unpack(gone, first, math.min(first + chunk_size - 1, n))) end
 end
 
+-- The one thing that may be refused in the middle: adding to a key that was not looked at, because another program has made it something
+-- else. So it comes before all else, and what it had added is taken back: exactly, since the values have an opposite. (A key that another
+-- program had deleted stays, as 0.)
+local function opposite(digits)
+  if byte(digits, 1) == 45 then return sub(digits, 2) end
+  return '-' .. digits
+end
+
+local group, added = 0, 0  -- rows of groups[group]
+local fine, why = pcall(function()
+  for i, g in ipairs(groups) do
+    if g.what == 'A' then
+      group, added = i, 0
+      local k, at = g.k, g.at
+      for j = 1, g.rows do
+        call('INCRBY', keys[k + j], argv[at + j])
+        added = j
+      end
+    end
+  end
+end)
+if not fine then
+  local key, value = keys[groups[group].k + added + 1], argv[groups[group].at + added + 1]
+  for i = group, 1, -1 do
+    local g = groups[i]
+    if g.what == 'A' then
+      for j = 1, i == group and added or g.rows do call('INCRBY', keys[g.k + j], opposite(argv[g.at + j])) end
+    end
+  end
+  local text = type(why) == 'table' and why.err or tostring(why)
+  if find(text, 'WRONGTYPE', 1, true) then return wrong_type(key, 'counter') end
+  if find(text, 'not an integer', 1, true) then return {'rejected', key, 'holds a text that is no whole number'} end
+  if find(text, 'overflow', 1, true) then return {'rejected', key, too_far(call('GET', key), value)} end
+  return redis.error_reply(text)
+end
+
 for i = 1, partitions do
   local expected, next_offset, topic_id, epoch, anchor, anchor_hash, newest_us = unpack(argv, 3 + (i - 1) * words + 1, 3 + i * words)
   call('HSET', keys[i], 'owner', owner, 'next_offset', next_offset, 'batch_id', batch_id, 'topic_id', topic_id, 'leader_epoch', epoch,
@@ -388,7 +430,7 @@ local function next_planned()
   return plan[planned]
 end
 
-local writes = {}
+local writes = {A = function() end}  -- added already
 function writes.C(g)
   local expires, op = g.expiry ~= 'n', g.op
   local word, width = g.at, (op == 'd' and 0 or 1) + (expires and 1 or 0)

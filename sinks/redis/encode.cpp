@@ -179,6 +179,11 @@ Result<void> RowEncoder::encode(const ViewLayout& layout, std::span<FoldedRow* c
   return fail(ErrorCode::internal, "a json view's rows are read first");
 }
 
+namespace {
+constexpr char kKnownAdd = 'A';              // of a counter that was seen to hold a whole number
+constexpr std::size_t kKnownAddDigits = 15;  // far inside of 64 bits
+}  // namespace
+
 // Rows of one operation stand together: one word a row less for the server to take apart.
 Result<void> RowEncoder::encode_counters(const ViewLayout& layout, std::span<FoldedRow* const> rows, ScriptInput& out) {
   const FieldLayout& field = layout.fields[0];
@@ -187,26 +192,47 @@ Result<void> RowEncoder::encode_counters(const ViewLayout& layout, std::span<Fol
   for (const FoldedRow* row : rows) {
     const auto step = single_step(layout, *row);
     if (!step) return fail(step.error());
-    shape_.assign(1, step->op);
-    Group& group = group_of(shape_);
-    ++group.rows;
     text_.clear();
     layout.name.append(text_, row->key);
+    const bool known = may_add_unseen(layout, step->op, step->text);
+    if (!known) note(layout, step->op);
+    shape_.assign(1, known ? kKnownAdd : step->op);
+    Group& group = group_of(shape_);
+    ++group.rows;
     group.keys.add(text_);
     if (step->op != 'd') group.words.add(step->text);
     if (layout.expiry != Expiry::none) group.words.add(expires_at(layout, *row));
   }
   for (std::size_t g = 0; g < group_count_; ++g) {
     const Group& group = groups_[g];
-    out.words.add("C");
+    const bool known = group.shape[0] == kKnownAdd;
+    out.words.add(known ? "A" : "C");
     out.words.add(static_cast<std::int64_t>(group.rows));
     out.words.add(expiry_word(layout));
-    out.words.add(group.shape);
-    out.words.add(optional_text(field.has_default, field.default_text));
+    if (!known) {
+      out.words.add(group.shape);
+      out.words.add(optional_text(field.has_default, field.default_text));
+    }
     out.words.add_all(group.words);
     out.keys.add_all(group.keys);
   }
   return {};
+}
+
+// Taken back by adding the opposite, so the value must have one; and a key that is not there after all must begin at nothing.
+bool RowEncoder::may_add_unseen(const ViewLayout& layout, char op, std::string_view value) const {
+  const FieldLayout& field = layout.fields[0];
+  return known_ != nullptr && op == 'a' && layout.expiry == Expiry::none && value.size() <= kKnownAddDigits &&
+         (!field.has_default || field.default_text == "0") && known_->has(text_);
+}
+
+void RowEncoder::note(const ViewLayout& layout, char op) {
+  if (known_ == nullptr || layout.expiry != Expiry::none) return;
+  if (op == 'd') {
+    known_->forget(text_);
+  } else {
+    known_->note(text_);
+  }
 }
 
 RowEncoder::Group& RowEncoder::group_of(const std::string& shape) {

@@ -14,6 +14,7 @@
 
 #include "common/error.h"
 #include "sinks/redis/checkpoints.h"
+#include "sinks/redis/known_counters.h"
 #include "sinks/redis/layout.h"
 #include "sinks/redis/resp.h"
 #include "sinks/sink.h"
@@ -61,6 +62,9 @@ std::string expires_at(const ViewLayout& layout, const FoldedRow& row);
 // Views whose rows the script computes by itself. Not thread-safe; keeps its buffers.
 class RowEncoder {
  public:
+  // From now on counters that `known` has are added to without a look; those that the batch writes otherwise are noted there. Only for a
+  // script that commits the whole batch: such an addition may be refused in phase two.
+  void use(KnownCounters& known) { known_ = &known; }
   Result<void> encode(const ViewLayout& layout, std::span<FoldedRow* const> rows, ScriptInput& out);
 
  private:
@@ -73,9 +77,12 @@ class RowEncoder {
   Result<void> encode_counters(const ViewLayout& layout, std::span<FoldedRow* const> rows, ScriptInput& out);
   Result<void> encode_hashes(const ViewLayout& layout, std::span<FoldedRow* const> rows, ScriptInput& out);
   Result<void> add_hash(const ViewLayout& layout, const FoldedRow& row);
+  [[nodiscard]] bool may_add_unseen(const ViewLayout& layout, char op, std::string_view value) const;  // to the key in text_
+  void note(const ViewLayout& layout, char op);
   Group& group_of(const std::string& shape);
   Result<void> encode_members(const ViewLayout& layout, std::span<FoldedRow* const> rows, ScriptInput& out);
 
+  KnownCounters* known_ = nullptr;
   std::vector<Group> groups_;
   std::size_t group_count_ = 0;
   std::size_t last_group_ = 0;

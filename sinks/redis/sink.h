@@ -47,7 +47,9 @@ struct StoreShared {
 
 class RedisSink final : public Sink {
  public:
-  explicit RedisSink(std::shared_ptr<const StoreShared> store) : store_(std::move(store)) {}
+  explicit RedisSink(std::shared_ptr<const StoreShared> store) : store_(std::move(store)) { encoder_.use(known_counters_); }
+  RedisSink(const RedisSink&) = delete;  // the encoder keeps a reference
+  RedisSink& operator=(const RedisSink&) = delete;
 
   Result<std::vector<OpenedPartition>> open(const OpenRequest& request) override;
   CommitResult commit(const CommitBatch& batch) override;
@@ -74,6 +76,7 @@ class RedisSink final : public Sink {
   std::optional<Session> session_;
   std::chrono::steady_clock::time_point check_server_at_{};
   std::string script_sha1_;
+  KnownCounters known_counters_;
   RowEncoder encoder_;
   ComparedRows compared_;
   ScriptInput native_;  // what does not depend on what is stored

@@ -210,6 +210,61 @@ TEST_F(RedisCommit, AWrongTypeInTheMiddleOfABatchIsNamedAndNothingIsWritten) {
   }
 }
 
+// G21: it is added to without a look, so the refusal comes in the middle of the writing.
+TEST_F(RedisCommit, AKnownCounterThatAnotherProgramSpoiltIsRejectedAndWhatWasAddedIsTakenBack) {
+  const ViewSchema hash = view("h", "hash", {{"id", TypeKind::text}}, {sum_field("n", type_of(TypeKind::bigint))});
+  const ViewSchema second = view("second", "counter", {{"id", TypeKind::text}}, {sum_field("value", type_of(TypeKind::bigint))});
+  open({counter_view(), hash, second});
+  const auto add_to_all = [&](std::int64_t delta) {
+    BatchBuilder builder(views);
+    for (const char* key : {"a", "b", "c", "d"}) {
+      for (const std::uint32_t v : {0U, 1U, 2U}) builder.merge(builder.row(v, {builder.text(key)}), 0, Op::add, Value::integer(delta));
+    }
+    builder.partition(0, next, next + 1);
+    const CommitResult result = lane.sink->commit(builder.batch(lane.owner));
+    next += result.status == CommitStatus::committed ? 1 : 0;
+    return said(result);
+  };
+  const auto all = [&] {
+    std::string out;
+    for (const char* key : {"a", "b", "c", "d"}) {
+      for (const char* name : {"p:count:", "p:h:", "p:second:"}) out += server.show(std::string(name) + key) + " ";
+    }
+    return out;
+  };
+  ASSERT_EQ(add_to_all(7), "committed");
+  ASSERT_EQ(add_to_all(-3), "committed");
+  ASSERT_EQ(server.show("p:second:c"), "4");
+  const std::vector<std::pair<std::vector<std::string>, std::string>> spoilt = {
+      {{"RPUSH", "p:second:c", "a list"}, "is a list, and the view keeps a counter there"},
+      {{"SET", "p:second:c", "3.5"}, "holds a text that is no whole number"},
+      {{"SET", "p:second:c", std::to_string(kMax)}, "holds 9223372036854775807, and adding 2 leaves the range of its type"},
+  };
+  for (const auto& [command, why] : spoilt) {
+    server.ask({"DEL", "p:second:c"});
+    server.ask({command[0], command[1], command[2]});
+    const std::string before = all();
+    EXPECT_THAT(add_to_all(2), StartsWith("rejected: the key p:second:c " + why));
+    EXPECT_EQ(all(), before);
+    EXPECT_EQ(stored_offset(), "2");
+  }
+  server.ask({"SET", "p:second:c", "4"});
+  ASSERT_EQ(add_to_all(2), "committed");
+  EXPECT_EQ(all(), "6 n=6 6 6 n=6 6 6 n=6 6 6 n=6 6 ");
+}
+
+TEST_F(RedisCommit, OutOfMemoryIsRefusedBeforeAKnownCounterIsAddedToG21) {
+  open({counter_view()});
+  ASSERT_EQ(said(add("a", 5)), "committed");
+  server.ask({"CONFIG", "SET", "maxmemory", "1"});
+  EXPECT_THAT(said(add("a", 5)), HasSubstr("OOM"));
+  EXPECT_EQ(server.show("p:count:a"), "5");
+  EXPECT_EQ(stored_offset(), "1");
+  server.ask({"CONFIG", "SET", "maxmemory", "0"});
+  EXPECT_EQ(said(add("a", 5)), "committed");
+  EXPECT_EQ(server.show("p:count:a"), "10");
+}
+
 TEST_F(RedisCommit, ATextWhereANumberShouldBeIsRejected) {
   const ViewSchema hash = view("h", "hash", {{"id", TypeKind::text}}, {sum_field("n", type_of(TypeKind::bigint))});
   open({counter_view(), hash});
