@@ -79,10 +79,9 @@ manifests: ## what would take deploy/: Dockerfile, Compose, Kubernetes, alerts
 	@deploy/local/install check
 	@deploy/checks/manifests
 
-bench: ## the benchmarks, from Kafka to PostgreSQL
-	@deploy/local/install build servers test
-	@$(MAKE) --no-print-directory build
-	@bench/run
+bench: ## the speed goals, each beside a bare program; writes docs/performance.md (CASE=postgres-new EVENTS=200000 RUNS=1 GROWTH=100)
+	@deploy/local/install build servers test bench
+	@bench/run $(if $(CASE),--case $(CASE)) $(if $(EVENTS),--events $(EVENTS)) $(if $(RUNS),--runs $(RUNS)) $(if $(GROWTH),--growth-millions $(GROWTH))
 
 clean: ## what the build made; servers and their data stay
 	rm -rf build build-asan build-tsan build-debug build-tidy

@@ -79,6 +79,8 @@ void Batch::stage(const Record& record, std::size_t max_record_bytes) {
   entry.offset = record.offset;
   entry.slot = record.slot;
   const std::size_t bytes = size_bytes(record);
+  entry.size_bytes = static_cast<std::uint32_t>(std::min<std::size_t>(bytes, UINT32_MAX));
+  entry.timestamp_us = record.timestamp_us;
   if (bytes <= max_record_bytes) {
     copy_bytes(record, copy);
     return;
@@ -114,6 +116,7 @@ void Batch::move_tail(std::size_t first, Batch& next) {
     const BatchRecord& from = *entries_[i].content;
     next.stage(from.record, SIZE_MAX);
     next.entries_.back().too_large = entries_[i].too_large;
+    next.entries_.back().size_bytes = entries_[i].size_bytes;
     next.entries_.back().content->omitted_bytes = from.omitted_bytes;
     next.entries_.back().content->omitted_anchor_hash = from.omitted_anchor_hash;
   }

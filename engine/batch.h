@@ -54,9 +54,11 @@ struct BatchEntry {
   std::uint32_t slot = 0;
   Outcome outcome = Outcome::staged;
   bool has_id = false;
-  bool ignored = false;    // an event that changes nothing
-  bool too_large = false;  // only its position, size and hash are kept
-  std::uint8_t type = 0;   // of the lane's EventTypes, for the statistics
+  bool ignored = false;           // an event that changes nothing
+  bool too_large = false;         // only its position, size and hash are kept
+  std::uint8_t type = 0;          // of the lane's EventTypes, for the statistics
+  std::uint32_t size_bytes = 0;   // of the whole record; at most UINT32_MAX
+  std::int64_t timestamp_us = 0;  // of the record
   Hash128 id;
   std::int64_t horizon_us = INT64_MIN;     // the partition's greatest event time before this event (G12)
   std::uint16_t late_changes = 0;          // taken out: their rows have expired

@@ -121,7 +121,7 @@ bool Commit::is_store_letter(std::size_t index) const {
 void Commit::count(const BatchEntry& entry) {
   const bool event = entry.outcome == Outcome::event;
   ++counts.records;
-  counts.record_bytes += entry.too_large ? entry.content->omitted_bytes : size_bytes(entry.content->record);
+  counts.record_bytes += entry.size_bytes;
   counts.events += event ? 1U : 0U;
   counts.ignored += event && entry.ignored ? 1U : 0U;
   counts.late += event ? entry.late_changes : 0U;
@@ -146,7 +146,7 @@ void Commit::measure_latency(std::int64_t now_us) {
   for (std::size_t i = begin; i < end; ++i) {
     const BatchEntry& entry = batch->entries()[i];
     if (entry.outcome != Outcome::event) continue;
-    const std::int64_t spent_us = std::max<std::int64_t>(0, now_us - entry.content->record.timestamp_us);
+    const std::int64_t spent_us = std::max<std::int64_t>(0, now_us - entry.timestamp_us);
     latency_us.observe(kLatencyBucketsUs, static_cast<std::uint64_t>(spent_us));
   }
 }

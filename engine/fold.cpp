@@ -220,22 +220,40 @@ Result<void> Fold::upsert(const ViewSchema& view, Row& row, const Change& change
   }
   if (view.guard_alive >= 0) advance_guard(row, view.guard_alive, change.guard);
   for (const Assignment& assignment : change.assignments) {
-    if (auto r = assign(view, row, assignment, change.guard); !r) return r;
+    if (assignment.value.is_absent()) continue;  // none leaves the field as it is
+    const Field& field = view.fields[assignment.field];
+    if (assignment.op == Op::set) {
+      if (field.guard >= 0 && !advance_guard(row, field.guard, change.guard)) continue;
+      save_cell(row, assignment.field);
+      row.cells[assignment.field] = {CellState::set, Op::set, assignment.value};
+    } else if (auto r = merge_assigned(view, row, assignment); !r) {
+      return r;
+    }
   }
   return {};
 }
 
-Result<void> Fold::assign(const ViewSchema& view, Row& row, const Assignment& assignment, GuardStamp stamp) {
-  const Field& field = view.fields[assignment.field];
-  if (assignment.value.is_absent()) return {};  // none leaves the field as it is
-  if (assignment.op == Op::set) {
-    if (field.guard >= 0 && !advance_guard(row, field.guard, stamp)) return {};
-    save_cell(row, assignment.field);
-    row.cells[assignment.field] = {CellState::set, Op::set, assignment.value};
-    return {};
+namespace {
+
+// What most merges are: the next whole number to a sum. False: it is something else, or leaves 64 bits; merge() knows.
+bool add_whole(Cell& cell, const Assignment& assignment) {
+  std::int64_t sum = 0;
+  if (assignment.op != Op::add || cell.state == CellState::none || (cell.state == CellState::merge && cell.op != Op::add) ||
+      !cell.value.is(Kind::integer) || !assignment.value.is(Kind::integer) ||
+      __builtin_add_overflow(cell.value.as_int(), assignment.value.as_int(), &sum)) {
+    return false;
   }
+  cell.value = Value::integer(sum);
+  return true;
+}
+
+}  // namespace
+
+Result<void> Fold::merge_assigned(const ViewSchema& view, Row& row, const Assignment& assignment) {
   if (assignment.value.is_null()) return {};  // nothing to add, to compare, to append
+  const Field& field = view.fields[assignment.field];
   save_cell(row, assignment.field);
+  if (add_whole(row.cells[assignment.field], assignment)) return {};
   auto merged = merge_into(field, row.cells[assignment.field], assignment);
   if (!merged) {
     merged.error().message = fmt::format("view {}, field {}: {}", view.name, field.name, merged.error().message);

@@ -116,7 +116,7 @@ class Fold {
   Result<void> apply(const Change& change);
   void erase(const ViewSchema& view, Row& row, const Change& change);
   Result<void> upsert(const ViewSchema& view, Row& row, const Change& change);
-  Result<void> assign(const ViewSchema& view, Row& row, const Assignment& assignment, GuardStamp stamp);
+  Result<void> merge_assigned(const ViewSchema& view, Row& row, const Assignment& assignment);
   Result<void> merge_into(const Field& field, Cell& cell, const Assignment& assignment);
   // True when the stamp is the row's newest of this guard, or this event's own.
   bool advance_guard(Row& row, std::int16_t guard, GuardStamp stamp);

@@ -28,16 +28,25 @@ Hash128 IdWindow::hash_of(const Entry& entry) {
           entry.hash[0] | (static_cast<std::uint64_t>(entry.hash[1]) << 32)};
 }
 
-IdWindow::Entry& IdWindow::find(const Hash128& id) {
-  std::size_t i = index_of(id);
-  while (entries_[i].relative != 0 && !same(entries_[i].hash, id)) {
-    if (++i == entries_.size()) i = 0;
-  }
-  return entries_[i];
+void IdWindow::allocate(std::size_t capacity) {
+  entries_ = std::vector<Entry>(capacity);
+  tags_ = std::vector<std::uint8_t>(capacity, kFree);
 }
 
-void IdWindow::put(Entry& entry, const Hash128& id, std::int64_t offset) {
-  if (entry.relative == 0) {
+std::size_t IdWindow::find(const Hash128& id) const {
+  const std::uint8_t tag = tag_of(id);
+  const std::size_t size = tags_.size();
+  std::size_t i = index_of(id);
+  while (tags_[i] != kFree && (tags_[i] != tag || !same(entries_[i].hash, id))) {
+    if (++i == size) i = 0;
+  }
+  return i;
+}
+
+void IdWindow::put(std::size_t index, const Hash128& id, std::int64_t offset) {
+  Entry& entry = entries_[index];
+  if (tags_[index] == kFree) {
+    tags_[index] = tag_of(id);
     entry.hash[0] = static_cast<std::uint32_t>(id.low);
     entry.hash[1] = static_cast<std::uint32_t>(id.low >> 32);
     entry.hash[2] = static_cast<std::uint32_t>(id.high);
@@ -50,9 +59,9 @@ void IdWindow::put(Entry& entry, const Hash128& id, std::int64_t offset) {
 bool IdWindow::check_and_record(const Hash128& id, std::int64_t offset) {
   if (window_ == 0) return false;
   make_room(offset);
-  Entry& entry = find(id);
-  const std::int64_t before = entry.relative == 0 ? std::numeric_limits<std::int64_t>::min() : offset_of(entry);
-  put(entry, id, offset);
+  const std::size_t i = find(id);
+  const std::int64_t before = tags_[i] == kFree ? std::numeric_limits<std::int64_t>::min() : offset_of(entries_[i]);
+  put(i, id, offset);
   sweep();
   return before >= offset - window_ && before < offset;
 }
@@ -60,8 +69,8 @@ bool IdWindow::check_and_record(const Hash128& id, std::int64_t offset) {
 void IdWindow::record(const Hash128& id, std::int64_t offset) {
   if (window_ == 0 || offset < newest_ - window_) return;
   make_room(offset);
-  Entry& entry = find(id);
-  if (entry.relative == 0 || offset_of(entry) < offset) put(entry, id, offset);
+  const std::size_t i = find(id);
+  if (tags_[i] == kFree || offset_of(entries_[i]) < offset) put(i, id, offset);
 }
 
 // After it there is a free entry, and `offset` fits the 32 bits.
@@ -69,7 +78,7 @@ void IdWindow::make_room(std::int64_t offset) {
   newest_ = std::max(newest_, offset);
   if (entries_.empty()) {
     base_ = std::max<std::int64_t>(0, offset - window_);
-    entries_.resize(std::min(kFirstCapacity, max_capacity_));
+    allocate(std::min(kFirstCapacity, max_capacity_));
     return;
   }
   const std::int64_t oldest = std::max<std::int64_t>(0, newest_ - window_);
@@ -84,7 +93,7 @@ void IdWindow::make_room(std::int64_t offset) {
 void IdWindow::rehash(std::size_t capacity, std::int64_t new_base) {
   std::vector<Entry> old = std::move(entries_);
   const std::int64_t old_base = base_;
-  entries_ = std::vector<Entry>(capacity);
+  allocate(capacity);
   base_ = new_base;
   used_ = 0;
   sweep_at_ = 0;
@@ -117,17 +126,19 @@ void IdWindow::erase_at(std::size_t index) {
   std::size_t i = index;
   for (;;) {
     if (++i == size) i = 0;
-    if (entries_[i].relative == 0) break;
+    if (tags_[i] == kFree) break;
     const std::size_t home = index_of(hash_of(entries_[i]));
     // It may move to the gap unless its home lies cyclically behind the gap.
     const std::size_t from_home_to_gap = gap >= home ? gap - home : gap + size - home;
     const std::size_t from_home_to_here = i >= home ? i - home : i + size - home;
     if (from_home_to_gap <= from_home_to_here) {
       entries_[gap] = entries_[i];
+      tags_[gap] = tags_[i];
       gap = i;
     }
   }
   entries_[gap].relative = 0;
+  tags_[gap] = kFree;
   --used_;
 }
 
@@ -136,15 +147,14 @@ void IdWindow::reserve(std::size_t count) {
   const std::size_t wanted = std::min(max_capacity_, static_cast<std::size_t>(static_cast<double>(used_ + count) / kFullLoad) + 1);
   if (wanted <= entries_.size()) return;
   if (entries_.empty()) {
-    entries_.resize(std::max(wanted, std::min(kFirstCapacity, max_capacity_)));
+    allocate(std::max(wanted, std::min(kFirstCapacity, max_capacity_)));
     return;
   }
   rehash(wanted, std::max<std::int64_t>(0, newest_ - window_));
 }
 
 void IdWindow::clear() {
-  entries_.clear();
-  entries_.shrink_to_fit();
+  allocate(0);
   used_ = 0;
   sweep_at_ = 0;
   base_ = 0;

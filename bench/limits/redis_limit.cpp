@@ -34,9 +34,13 @@ double BarePipeline::run(const std::vector<CommandWords>& commands) {
     bytes += fmt::format("*{}\r\n", words.size());
     for (const std::string& word : words) bytes += fmt::format("${}\r\n{}\r\n", word.size(), word);
   }
+  return run_encoded(bytes, commands.size());
+}
+
+double BarePipeline::run_encoded(const std::string& bytes, std::size_t commands) {
   const auto start = std::chrono::steady_clock::now();
   redisAppendFormattedCommand(context_.get(), bytes.data(), bytes.size());
-  for (std::size_t i = 0; i < commands.size(); ++i) {
+  for (std::size_t i = 0; i < commands; ++i) {
     void* reply = nullptr;
     if (redisGetReply(context_.get(), &reply) != REDIS_OK) give_up(context_->errstr);
     auto* answer = static_cast<redisReply*>(reply);

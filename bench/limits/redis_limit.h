@@ -21,6 +21,7 @@ class BarePipeline {
   explicit BarePipeline(const redis::Address& address);
   // Answers the seconds from the encoded commands to the last answer.
   double run(const std::vector<CommandWords>& commands);
+  double run_encoded(const std::string& bytes, std::size_t commands);
   void delete_keys(const std::string& pattern);
 
  private:

@@ -1,0 +1,344 @@
+"""Cases that are no catch-up beside a limit: what processed IDs cost, latency, growth, starting, and the engine in memory."""
+
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+import threading
+import time
+
+import programs
+from catch_up import Load, Run
+from programs import BUILD, Failure, Fill
+
+IDS_LOADS = (
+    ("postgres", Load("postgres", "orders"), 1.0),
+    ("redis", Load("redis", "counters", workload="customers", fill={"customers": 100_000}), 1.0),
+    ("search", Load("opensearch", "documents"), 0.25),
+)
+LATENCY_RATE = 2_000
+SLOW_RATE = 200  # that a program which commits each record holds on any disk
+BEHIND_MS = 200  # a median above it is a queue, not a latency
+LATENCY_SECONDS = 8
+STEADY_SECONDS = 16
+READY_POLL_S = 0.004
+STAGES_MIN_TIME_S = 1
+
+
+def ids_cost(bench):
+    """The same run without processed IDs and with the default window, by turns."""
+    rows = []
+    for store, load, share in IDS_LOADS:
+        events = max(1000, int(bench.events * share))
+        said = {"none": [], "250000": []}
+        for number in range(bench.runs):
+            for setting in ("none", "250000") if number % 2 == 0 else ("250000", "none"):
+                run = Run(bench, dataclasses.replace(load, processed_ids=setting), events)
+                with run.opened():
+                    said[setting].append(run.measure())
+                    run.stop_workers()
+        without, with_ids = ({name: statistics.median(one[name] for one in said[s]) for name in said[s][0]} for s in ("none", "250000"))
+        cost = 100 * (without["events_per_s"] / with_ids["events_per_s"] - 1)
+        work = [sum(one[part + "_cpu_us_per_event"] for part in ("worker", "store") if part + "_cpu_us_per_event" in one) for one in (without, with_ids)]
+        rows.append(
+            {
+                "case": f"ids-cost-{store}",
+                "title": f"processed IDs on, against off ({store}): time an event",
+                "kind": "value",
+                "events": events,
+                "value": cost,
+                "unit": "%",
+                "goal": 5,
+                "met": cost <= 5,
+                **{name: with_ids[name] for name in ("events_per_s", "worker_cpu_us_per_event", "store_cpu_us_per_event") if name in with_ids},
+                "notes": [f"Without: {without['events_per_s']:,.0f} events/s; CPU of worker and store {work[0]:.2f} µs an event, with IDs {work[1]:.2f}."],
+            }
+        )
+        if store == "postgres":
+            per_id = (with_ids["memory_mb"] - without["memory_mb"]) * 1e6 / events
+            rows.append(
+                {
+                    "case": "ids-memory",
+                    "title": "memory of the worker with IDs on, against off",
+                    "kind": "value",
+                    "value": per_id,
+                    "unit": "bytes an ID",
+                    "goal": 40,
+                    "met": per_id <= 40,
+                    "events": events,
+                }
+            )
+    return rows
+
+
+# Latency
+
+
+def watch(servers, place, topic, table, rate, seconds, first=0):
+    arguments = ["--topic", topic, "--table", table, "--rate", rate, "--seconds", seconds, "--first", first]
+    return programs.run_limit("order_latency", arguments, place.env)
+
+
+def minimal_latency(bench, rate):
+    """None where the loop can't keep up."""
+    run = Run(bench, Load("postgres", "orders"), 0)
+    with run.opened():
+        loop = subprocess.Popen([str(BUILD / "bench" / "minimal_loop"), "--topic", run.topic], env={**os.environ, **run.place.env}, stdout=subprocess.PIPE, text=True)
+        try:
+            if loop.stdout.readline().strip() != "ready":
+                raise Failure("minimal_loop did not start")
+            return watch(bench.servers, run.place, run.topic, "bare_orders", rate, LATENCY_SECONDS)
+        except Failure as failure:
+            if "no more in time" in str(failure):
+                return None
+            raise
+        finally:
+            loop.terminate()
+            loop.wait(30)
+
+
+def foldline_latency(bench, rate):
+    run = Run(bench, Load("postgres", "orders"), 0)
+    with run.opened():
+        run.start_workers()
+        said = watch(bench.servers, run.place, run.topic, "analytics.orders", rate, LATENCY_SECONDS)
+        run.stop_workers()
+        return said
+
+
+def latency(bench):
+    found = {"foldline": [], "minimal": []}
+    for number in range(bench.runs):
+        found["minimal"].append(minimal_latency(bench, LATENCY_RATE))
+        found["foldline"].append(foldline_latency(bench, LATENCY_RATE))
+        bench.say(f"  run {number + 1}: minimal loop {found['minimal'][-1]}, Foldline {found['foldline'][-1]}")
+    slow = minimal_latency(bench, SLOW_RATE)
+    rows = []
+    for name in ("p50_ms", "p99_ms"):
+        foldline = statistics.median(one[name] for one in found["foldline"])
+        kept_up = [one[name] for one in found["minimal"] if one is not None and one["p50_ms"] < BEHIND_MS]
+        minimal = statistics.median(kept_up) if kept_up else slow[name]
+        at = LATENCY_RATE if kept_up else SLOW_RATE
+        rows.append(
+            {
+                "case": f"latency-{name[:3]}",
+                "title": f"{LATENCY_RATE} events/s, from the producer to a reader of the table: {name[:3]}; {foldline:.1f} ms",
+                "kind": "value",
+                "limit_title": f"one record, one row, one commit, at {at} events/s: {minimal:.1f} ms",
+                "value": foldline / minimal,
+                "form": ".2f",
+                "unit": "x",
+                "goal": 1.5,
+                "met": foldline <= 1.5 * minimal,
+                "notes": [f"Foldline {foldline:.2f} ms, minimal loop {minimal:.2f} ms at {at} events/s, {slow[name]:.2f} ms at {SLOW_RATE} events/s."],
+            }
+        )
+    return rows
+
+
+# Growth
+
+
+def growth(bench):
+    """The same worker, round after round of new rows."""
+    run = Run(bench, Load("postgres", "orders"), bench.events)
+    rates, memory = [], []
+    with run.opened():
+        worker, _ = run.start_workers()
+        for number in range(bench.growth_millions):
+            fill = Fill(bench.servers, run.topic, "new", bench.events, first=number * bench.events)
+            run.place.settle()
+            start = fill.commit()
+            end = worker.wait_records((number + 1) * bench.events)
+            rates.append(bench.events / (end - start))
+            memory.append(worker.memory_bytes() / 1e6)
+            bench.say(f"  {(number + 1) * bench.events:>12,} rows: {rates[-1]:,.0f} events/s, worker {memory[-1]:.0f} MB")
+        run.stop_workers()
+    some = max(1, len(rates) // 5)
+    kept = statistics.median(rates[-some:]) / statistics.median(rates[:some])
+    grown = memory[-1] / memory[len(memory) // 3]
+    return [
+        {
+            "case": "growth-rows",
+            "title": f"events/s at {bench.growth_millions * bench.events:,} rows, against {bench.events:,}",
+            "kind": "ratio",
+            "value": kept,
+            "goal": 0.75,
+            "met": kept >= 0.75,
+            "rates": rates,
+            "memory_mb": memory,
+        },
+        {
+            "case": "growth-memory",
+            "title": "worker's memory at the end, against a third of the way",
+            "kind": "value",
+            "value": grown,
+            "form": ".2f",
+            "unit": "x",
+            "goal": 1.1,
+            "met": grown <= 1.1,
+        },
+    ]
+
+
+def scale_out(bench):
+    """Partitions and workers: for comparison, there is no goal."""
+    rates = {}
+    for label, load in (
+        ("1 partition", Load("postgres", "orders", partitions=1)),
+        ("8 partitions", Load("postgres", "orders", partitions=8)),
+        ("2 workers", Load("postgres", "orders", partitions=8, workers=2)),
+    ):
+        said = []
+        for _ in range(bench.runs):
+            run = Run(bench, load, bench.events)
+            with run.opened():
+                said.append(run.measure()["events_per_s"])
+                run.stop_workers()
+        rates[label] = statistics.median(said)
+        bench.say(f"  {label}: {rates[label]:,.0f} events/s")
+    first = rates["1 partition"]
+    return [
+        {"case": f"scale-{label.replace(' ', '-')}", "title": f"{label}, against one partition and one worker", "kind": "ratio", "value": rate / first, "events_per_s": rate}
+        for label, rate in rates.items()
+    ]
+
+
+# Starting
+
+
+def started_s(run, env):
+    """From the process's start until it says that it is ready."""
+    worker = programs.Worker(run.bench.binary, run.file, run.file.with_suffix(".restart.log"), env)
+    began = time.monotonic()
+    worker.start()
+    try:
+        while worker.get("/readyz")[0] != 200:
+            if not worker.running or time.monotonic() - began > 60:
+                raise Failure(f"the worker is not ready\n{worker.log_tail()}")
+            time.sleep(READY_POLL_S)
+        took = time.monotonic() - began
+        worker.stop()
+        return took
+    finally:
+        worker.kill()
+
+
+def start(bench):
+    """A worker that comes back to its processed IDs, against one that keeps none."""
+    took = {}
+    for setting in ("none", "250000"):
+        run = Run(bench, Load("postgres", "orders", processed_ids=setting), bench.events)
+        with run.opened():
+            run.measure()
+            run.stop_workers()
+            took[setting] = statistics.median(started_s(run, run.place.env) for _ in range(max(3, bench.runs)))
+    load_ms = 1e3 * (took["250000"] - took["none"])
+    return {
+        "case": "start",
+        "title": f"loading {bench.events:,} remembered IDs: start until ready, with IDs against without",
+        "kind": "value",
+        "value": load_ms,
+        "form": ",.0f",
+        "unit": "ms",
+        "goal": 300,
+        "met": load_ms < 300,
+        "notes": [f"Ready {took['250000']:.2f} s after the start of the process; without IDs {took['none']:.2f} s."],
+    }
+
+
+def rebalance(bench):
+    """A second worker joins a steady stream, and leaves it again: the longest that a reader waits for an event."""
+    run = Run(bench, Load("postgres", "orders"), 0)
+    with run.opened():
+        run.start_workers()
+        said = {}
+
+        def steady():
+            try:
+                said.update(watch(bench.servers, run.place, run.topic, "analytics.orders", LATENCY_RATE, STEADY_SECONDS))
+            except Exception as error:  # shown by the thread that waits
+                said["error"] = error
+
+        reader = threading.Thread(target=steady)
+        reader.start()
+        time.sleep(STEADY_SECONDS / 4)
+        second = run.start_worker()
+        second.wait_assigned(run.load.partitions // 2)
+        time.sleep(STEADY_SECONDS / 4)
+        run.stop_worker(second)
+        reader.join()
+        if "error" in said:
+            raise said["error"]
+        run.stop_workers()
+    return {
+        "case": "rebalance",
+        "title": f"a worker joins and leaves at {LATENCY_RATE} events/s: longest latency",
+        "kind": "value",
+        "value": said["max_ms"],
+        "form": ",.0f",
+        "unit": "ms",
+        "goal": 1000,
+        "met": said["max_ms"] < 1000,
+        "notes": [f"p50 {said['p50_ms']:.1f} ms, p99 {said['p99_ms']:.1f} ms over the whole time."],
+    }
+
+
+# In memory
+
+STAGES = (
+    ("copied into the batch", "upto/stage", None),
+    ("decoded", "upto/decode", "upto/stage"),
+    ("ID hashed, looked up, remembered", "upto/dedup", "upto/decode"),
+    ("projected", "upto/project", "upto/dedup"),
+    ("folded", "upto/fold", "upto/project"),
+    ("the lane around it: counting, sealing, packing IDs", "lane/new_orders", "upto/fold"),
+)
+ENCODERS = (("PostgreSQL", "encode_postgres"), ("Redis", "encode_redis"), ("search", "encode_search"))
+
+
+def stage_times(bench):
+    """ns of processor time an event, by benchmark."""
+    command = [str(BUILD / "bench" / "stages"), f"--benchmark_min_time={STAGES_MIN_TIME_S}", "--benchmark_format=json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode != 0:
+        raise Failure(f"stages: {done.stderr.strip()}")
+    return {one["name"]: 1e9 / one["items_per_second"] for one in json.loads(done.stdout)["benchmarks"]}
+
+
+def in_memory(bench):
+    times = stage_times(bench)
+    notes = ["| where the time of one event goes (one core, in memory) | ns |", "| --- | ---: |"]
+    for title, name, before in STAGES:
+        notes.append(f"| {title} | {times[name] - (times[before] if before else 0):,.0f} |")
+    notes.append(f"| **the lane, all together** | **{times['lane/new_orders']:,.0f}** |")
+    notes += [f"| encoded for {store}, a row | {times[name]:,.0f} |" for store, name in ENCODERS]
+    notes += ["", f"Two events a row: {times['lane/shipped']:,.0f} ns; sums of 1,000 customers: {times['lane/customers']:,.0f} ns; a remembered ID loaded: {times['load_ids_of_a_million']:,.0f} ns."]
+    for line in notes:
+        bench.say("  " + line)
+    rate = 1e9 / times["lane/new_orders"]
+    return {
+        "case": "fold-memory",
+        "title": "decode, processed IDs, projection, fold and lane in memory, one core",
+        "kind": "value",
+        "value": rate,
+        "form": ",.0f",
+        "unit": "events/s",
+        "relation": ">=",
+        "goal": 3_000_000,
+        "met": rate >= 3_000_000,
+        "ns_per_event": times,
+        "notes": notes,
+    }
+
+
+SPECIAL = {
+    "ids-cost": ("what processed IDs cost, by store", ids_cost),
+    "latency": ("from the producer to a reader", latency),
+    "fold-memory": ("the engine in memory, stage by stage", in_memory),
+    "growth": ("a table that grows", growth),
+    "scale-out": ("more partitions, more workers", scale_out),
+    "start": ("loading remembered IDs", start),
+    "rebalance": ("a worker joins and leaves", rebalance),
+}

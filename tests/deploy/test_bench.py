@@ -1,0 +1,72 @@
+"""The benchmarks' report: what is missed or failed shows, and the page keeps what people wrote."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "bench" / "goals"))
+
+import report  # noqa: E402
+
+MET = {
+    "case": "redis-hot",
+    "title": "counters",
+    "kind": "ratio",
+    "events_per_s": 900_000.0,
+    "limit_per_s": 1_000_000.0,
+    "value": 0.9,
+    "goal": 0.5,
+    "met": True,
+    "worker_cpu_us_per_event": 1.25,
+    "limit_title": "librdkafka alone",
+}
+MISSED = {"case": "start", "title": "IDs", "kind": "value", "value": 412.0, "form": ",.0f", "unit": "ms", "goal": 300, "met": False, "notes": ["Ready late."]}
+FAILED = {"case": "search-new", "title": "documents", "kind": "failed", "error": "no server"}
+
+
+@pytest.fixture(name="result")
+def make_result():
+    machine = {"processor": "P", "cores": 2, "memory_gb": 8, "system": "Debian", "kernel": "6"}
+    return {"command": "bench/run", "date": "2026-01-01", "commit": "abc", "machine": machine, "events": 1000, "runs": 3, "seconds": 60.0, "cases": [MET, MISSED, FAILED]}
+
+
+def test_a_missed_goal_and_a_failed_case_show_in_the_table(result):
+    lines = report.table(result).splitlines()
+    cells = {line.split()[0]: line for line in lines[1:]}
+    assert "0.90" in cells["redis-hot"] and ">= 0.5" in cells["redis-hot"] and " yes" in cells["redis-hot"]
+    assert "412 ms" in cells["start"] and " NO" in cells["start"]
+    assert "failed" in cells["search-new"]
+
+
+def test_a_line_says_what_failed_and_why():
+    assert report.line(FAILED) == "search-new: failed: no server"
+    assert "Foldline 900,000/s, limit 1,000,000/s: 0.90 (goal >= 0.5: yes)" in report.line(MET)
+
+
+def test_the_page_is_replaced_between_the_marks_and_nowhere_else(result, tmp_path):
+    page = tmp_path / "performance.md"
+    page.write_text(f"# Before\n\n{report.BEGIN}\nold figures\n{report.END}\n\nAfter\n")
+    report.write_page(result, page)
+    text = page.read_text()
+    assert text.startswith("# Before\n\n" + report.BEGIN) and text.endswith(report.END + "\n\nAfter\n")
+    assert "old figures" not in text and "| redis-hot | 900,000 |" in text and "Ready late." in text
+    assert "Failed in this run: search-new: no server" in text
+    report.write_page(result, page)
+    assert page.read_text() == text
+
+
+def test_the_page_in_the_repository_has_the_marks():
+    text = (ROOT / "docs" / "performance.md").read_text()
+    assert text.count(report.BEGIN) == 1 and text.count(report.END) == 1 and text.index(report.BEGIN) < text.index(report.END)
+
+
+def test_every_case_is_listed_and_an_unknown_one_is_refused():
+    listed = subprocess.run([str(ROOT / "bench" / "run"), "--list"], capture_output=True, text=True, check=True).stdout
+    for name in ("postgres-new", "redis-random", "search-cold", "latency", "fold-memory", "growth", "start", "rebalance", "ids-cost"):
+        assert f"\n{name} " in "\n" + listed, listed
+    main = [sys.executable, str(ROOT / "bench" / "goals" / "main.py"), "--case", "postgres-nwe"]
+    refused = subprocess.run(main, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2 and "no case postgres-nwe" in refused.stderr
