@@ -156,9 +156,10 @@ struct SearchSpec {
 struct StoreSpec {
   std::string kind;  // postgres, redis, opensearch, elasticsearch, memory (sqlite: refused until built)
   Location at;
-  Secret url;          // may hold a password: prints ***
-  std::string schema;  // postgres: default "public"
-  SearchSpec search;   // elasticsearch, opensearch
+  Secret url;                  // may hold a password: prints ***
+  std::string schema;          // postgres: default "public"
+  std::uint32_t buckets = 64;  // redis cluster
+  SearchSpec search;           // elasticsearch, opensearch
 };
 
 enum class LetterPolicy {

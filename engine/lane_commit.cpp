@@ -13,6 +13,9 @@ namespace foldline {
 
 namespace {
 
+// After a commit: domains that it did not reach are waiting to be brought up (sinks/sink.h).
+constexpr Duration kSettleInterval = std::chrono::seconds(1);
+
 // For the statistics only: nothing is decided by it.
 std::int64_t wall_time_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -195,7 +198,8 @@ void Lane::Impl::on_committed(Instant now) {
   sealed->commit.reset();
   recheck_before_retry = false;
   stop_waiting();
-  recheck_at = now + options.recheck_interval;  // the commit compared as much as a re-read would
+  // The commit compared as much as a re-read would.
+  recheck_at = now + (deps.traits.domains > 1 ? kSettleInterval : options.recheck_interval);
   for (std::size_t i = 0; i < commit->parts.size(); ++i) {
     const std::uint32_t slot = commit->slots[i];
     Partition& partition = partitions[slot];

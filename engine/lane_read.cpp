@@ -272,7 +272,7 @@ void Lane::Impl::drop_applied_changes(const Record& record) {
   const std::vector<std::int64_t>& watermarks = partitions[record.slot].domain_next_offsets;
   std::erase_if(changes, [&](const Change& change) {
     if (!rows_ahead.empty() && rows_ahead.includes(deps.views[change.view], change, record)) return true;
-    const std::uint32_t domain = watermarks.empty() ? 0 : deps.sink.domain_of(change.view, change.key_hash);
+    const std::uint32_t domain = watermarks.empty() ? 0 : deps.sink.domain_of(change.view, change.key, change.key_hash);
     return domain < watermarks.size() && record.offset < watermarks[domain];
   });
 }

@@ -7,6 +7,7 @@
 #include "sinks/elasticsearch/store.h"
 #include "sinks/memory/memory_store.h"
 #include "sinks/postgres/store.h"
+#include "sinks/redis/cluster_store.h"
 #include "sinks/redis/store.h"
 
 namespace foldline {
@@ -30,6 +31,13 @@ Opened open_redis(const config::StoreSpec& spec, const StoreContext& context) {
   redis::StoreOptions options;
   options.url = spec.url;
   options.building = context.building;
+  options.buckets = spec.buckets;
+  const auto address = redis::parse_address(spec.url);
+  if (address && address->kind == redis::AddressKind::cluster) {
+    auto cluster = redis::ClusterStore::make(options, context.id, context.views);
+    if (!cluster) return fail(cluster.error());
+    return std::move(*cluster);
+  }
   auto store = redis::RedisStore::make(options, context.id, context.views);
   if (!store) return fail(store.error());
   return std::move(*store);

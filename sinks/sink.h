@@ -239,6 +239,8 @@ class Sink {
   virtual Result<std::vector<std::uint32_t>> known_ids(std::span<const Hash128> /*ids*/) { return std::vector<std::uint32_t>{}; }
 
   // The stored checkpoints as they are now (G3: looks for one that moved back, or changed its owner). Never takes ownership.
+  // A store of several domains may leave those that a batch has no rows for where they stand. Here, a second after the lane's last commit
+  // at the latest, it brings them up to what the lane has committed; until then they count as if they stood there.
   virtual Result<std::vector<OpenedPartition>> reload(std::span<const TopicPartition> partitions) = 0;
 
   // Whether the store can hold this change at all, from the schema alone and without a round trip: a NUL in Postgres' text, a key too
@@ -246,8 +248,10 @@ class Sink {
   // Called by the folding thread while commit() runs on another: it must only read what is fixed after construction.
   [[nodiscard]] virtual Result<void> check(const ViewSchema& view, const Change& change) const = 0;
 
-  // The domain that holds a row (G4); always 0 when traits().domains is 1. Threads: as check().
-  [[nodiscard]] virtual std::uint32_t domain_of(std::uint32_t /*view*/, std::uint64_t /*key_hash*/) const { return 0; }
+  // The domain that holds a row (G4), by the parts of its key and their hash; always 0 when traits().domains is 1. Threads: as check().
+  [[nodiscard]] virtual std::uint32_t domain_of(std::uint32_t /*view*/, const Value* /*key*/, std::uint64_t /*key_hash*/) const {
+    return 0;
+  }
 };
 
 struct RowQuery;  // sinks/row_query.h

@@ -28,7 +28,7 @@ class MemorySink final : public Sink {
   Result<std::vector<OpenedPartition>> reload(std::span<const TopicPartition> partitions) override;
   Result<std::vector<std::uint32_t>> known_ids(std::span<const Hash128> ids) override;
   [[nodiscard]] Result<void> check(const ViewSchema& /*view*/, const Change& /*change*/) const override { return {}; }
-  [[nodiscard]] std::uint32_t domain_of(std::uint32_t view, std::uint64_t key_hash) const override {
+  [[nodiscard]] std::uint32_t domain_of(std::uint32_t view, const Value* /*key*/, std::uint64_t key_hash) const override {
     return store_.domain_of(view, key_hash);
   }
 

@@ -9,7 +9,9 @@ namespace foldline::redis {
 
 namespace {
 
-constexpr std::string_view kShape = "write redis://USER:PASSWORD@HOST:PORT/DATABASE, or unix:///PATH; percent-encode special characters";
+constexpr std::string_view kShape =
+    "write redis://USER:PASSWORD@HOST:PORT/DATABASE, unix:///PATH, redis+sentinel://HOST:PORT,HOST:PORT/MASTER or "
+    "redis+cluster://HOST:PORT,HOST:PORT; percent-encode special characters";
 
 tl::unexpected<Error> wrong(std::string_view what) {
   return fail(ErrorCode::config, fmt::format("the store's url can't be read: {}", what), std::string(kShape));
@@ -68,7 +70,7 @@ Result<void> read_database(std::string_view text, Address& out) {
   return {};
 }
 
-Result<void> read_host(std::string_view authority, Address& out) {
+Result<void> read_host(std::string_view authority, HostPort& out) {
   std::string_view port;
   if (authority.starts_with('[')) {  // an IPv6 address
     const std::size_t close = authority.find(']');
@@ -90,10 +92,66 @@ Result<void> read_host(std::string_view authority, Address& out) {
   return {};
 }
 
+// "a:1,b:2"
+Result<void> read_nodes(std::string_view list, int default_port, Address& out) {
+  while (true) {
+    const std::size_t comma = list.find(',');
+    HostPort& node = out.nodes.emplace_back();
+    node.port = default_port;
+    if (auto ok = read_host(list.substr(0, comma), node); !ok) return ok;
+    if (out.nodes.size() > kMaxNodes) return wrong("it names too many servers");
+    if (comma == std::string_view::npos) return {};
+    list.remove_prefix(comma + 1);
+  }
+}
+
+Result<Address> read_sentinels(std::string_view rest, Address out) {
+  out.kind = AddressKind::sentinel;
+  const std::size_t slash = rest.find('/');
+  if (auto ok = read_nodes(rest.substr(0, slash), kDefaultSentinelPort, out); !ok) return fail(ok.error());
+  const std::string_view path = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
+  const std::size_t second = path.find('/');
+  const auto name = decoded(path.substr(0, second));
+  if (!name || name->empty()) return wrong("it does not name the master that the sentinels watch");
+  out.master_name = *name;
+  if (second == std::string_view::npos) return out;
+  if (auto ok = read_database(path.substr(second + 1), out); !ok) return fail(ok.error());
+  return out;
+}
+
+Result<Address> read_cluster(std::string_view rest, Address out) {
+  out.kind = AddressKind::cluster;
+  const std::size_t slash = rest.find('/');
+  if (slash != std::string_view::npos && rest.substr(slash) != "/" && rest.substr(slash) != "/0") {
+    return wrong("a Redis Cluster has one database only");
+  }
+  if (auto ok = read_nodes(rest.substr(0, slash), kDefaultPort, out); !ok) return fail(ok.error());
+  return out;
+}
+
+// Takes `scheme` off the front of `rest`.
+bool take(std::string_view& rest, std::string_view scheme) {
+  if (!rest.starts_with(scheme)) return false;
+  rest.remove_prefix(scheme.size());
+  return true;
+}
+
 }  // namespace
+
+Address Address::at(const HostPort& node) const {
+  Address out = *this;
+  out.host = node.host;
+  out.port = node.port;
+  if (kind == AddressKind::sentinel) out.kind = AddressKind::alone;
+  return out;
+}
 
 std::string Address::to_string() const {
   std::string out = socket_path.empty() ? fmt::format("{}:{}", host, port) : socket_path;
+  if (host.empty() && !nodes.empty()) {
+    out = kind == AddressKind::sentinel ? fmt::format("master {} of the sentinels ", master_name) : "cluster ";
+    for (std::size_t i = 0; i < nodes.size(); ++i) out += (i == 0 ? "" : ",") + nodes[i].to_string();
+  }
   if (database != 0) out += fmt::format(", database {}", database);
   if (!user.empty()) out += fmt::format(", user {}", user);
   return out;
@@ -119,11 +177,17 @@ Result<Address> parse_address(const Secret& url) {
     if (auto ok = read_database(query.substr(3), out); !ok) return fail(ok.error());
     return out;
   }
-  if (!rest.starts_with("redis://")) return wrong("it starts with neither redis:// nor unix://");
-  rest.remove_prefix(8);
+  const bool sentinels = take(rest, "redis+sentinel://");
+  const bool cluster = !sentinels && take(rest, "redis+cluster://");
+  if (!sentinels && !cluster && !take(rest, "redis://")) return wrong("it starts with neither redis:// nor unix://");
   if (auto ok = read_login(rest, out); !ok) return fail(ok.error());
+  if (sentinels) return read_sentinels(rest, std::move(out));
+  if (cluster) return read_cluster(rest, std::move(out));
   const std::size_t slash = rest.find('/');
-  if (auto ok = read_host(rest.substr(0, slash), out); !ok) return fail(ok.error());
+  HostPort server;
+  if (auto ok = read_host(rest.substr(0, slash), server); !ok) return fail(ok.error());
+  out.host = server.host;
+  out.port = server.port;
   if (slash == std::string_view::npos) return out;
   if (auto ok = read_database(rest.substr(slash + 1), out); !ok) return fail(ok.error());
   return out;

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "sinks/redis/errors.h"
+#include "sinks/redis/slots.h"
 
 namespace foldline::redis {
 
@@ -25,8 +26,14 @@ constexpr std::size_t kOffsetDigits = 19;  // INT64_MAX
 const std::vector<std::string_view> kCheckpointFields = {"owner",        "next_offset",   "batch_id",    "topic_id",
                                                          "leader_epoch", "anchor_offset", "anchor_hash", "max_event_time_us"};
 
-SystemKeys::SystemKeys(const ProjectionId& id, std::uint32_t bucket)
-    : prefix_(fmt::format("foldline:{{{}:g{}:b{}}}:", id.projection, id.generation, bucket)) {}
+SystemKeys::SystemKeys(const ProjectionId& id) : prefix_(fmt::format("foldline:{{{}:g{}:b0}}:", id.projection, id.generation)) {}
+
+SystemKeys SystemKeys::of_bucket(const ProjectionId& id, std::uint32_t bucket) {
+  SystemKeys out;
+  out.bucket_ = fmt::format("foldline:{}:", bucket_tag(id.projection, bucket));
+  out.prefix_ = fmt::format("{}g{}:", out.bucket_, id.generation);
+  return out;
+}
 
 std::string SystemKeys::place(const TopicPartition& partition) { return fmt::format("{}:{}", partition.partition, partition.topic); }
 
@@ -42,6 +49,8 @@ std::string SystemKeys::checkpoint(const TopicPartition& partition) const { retu
 std::string SystemKeys::ids(const TopicPartition& partition) const { return prefix_ + "ids:" + place(partition); }
 
 std::string generations_key(std::string_view projection) { return fmt::format("foldline:{{{}}}:generations", projection); }
+std::string cluster_key(std::string_view projection) { return fmt::format("foldline:{{{}}}:cluster", projection); }
+std::string cluster_views_key(std::string_view projection) { return fmt::format("foldline:{{{}}}:views", projection); }
 std::string switch_key(std::string_view projection) { return fmt::format("foldline:{{{}}}:switch", projection); }
 std::string pending_key(std::string_view projection) { return switch_key(projection) + ":pending"; }
 
@@ -86,17 +95,17 @@ std::string padded(std::int64_t offset) {
   return digits;
 }
 
-std::vector<IdChunk> read_ids(const Reply& reply, std::int64_t next_offset, std::int64_t window) {
+std::vector<IdChunk> read_ids(const Reply& reply, std::int64_t next_offset, std::int64_t end_offset, std::int64_t window) {
   std::map<std::int64_t, std::string_view> chunks;
   for (std::size_t i = 0; i + 1 < reply.size(); i += 2) {
     std::int64_t first = 0;
-    if (parse(reply.text(i), first) && first < next_offset) chunks[first] = reply.text(i + 1);
+    if (parse(reply.text(i), first) && first < end_offset) chunks[first] = reply.text(i + 1);
   }
   std::vector<IdChunk> out;
   for (auto at = chunks.begin(); at != chunks.end(); ++at) {
     // A chunk ends before the next begins; the last one reaches up to the checkpoint at most.
     const auto next = std::next(at);
-    const std::int64_t last = (next == chunks.end() ? next_offset : next->first) - 1;
+    const std::int64_t last = (next == chunks.end() ? end_offset : next->first) - 1;
     if (last >= next_offset - window) out.push_back({at->first, last, std::string(at->second)});
   }
   return out;

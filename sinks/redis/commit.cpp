@@ -14,44 +14,9 @@
 #include "sinks/redis/commit_script.h"
 #include "sinks/redis/errors.h"
 #include "sinks/redis/sink.h"
+#include "sinks/redis/verdict.h"
 
 namespace foldline::redis {
-
-namespace {
-
-CommitResult refused(CommitStatus status, Error error) { return {status, std::move(error), {}}; }
-CommitResult committed() { return {CommitStatus::committed, {}, {}}; }
-
-Error fenced_error(const PartitionCommit& wanted, const Uuid& owner, std::string_view stored_owner, std::string_view stored_offset) {
-  const std::string name = wanted.topic_partition->to_string();
-  if (stored_owner.empty()) return {ErrorCode::fenced, fmt::format("the checkpoint of {} is gone", name), "the lane opens it again", false};
-  if (stored_owner != owner.to_string()) {
-    return {ErrorCode::fenced, fmt::format("the checkpoint of {} belongs to {}, not to {}", name, shown(stored_owner), owner.to_string()),
-            "another worker has taken the partition over; nothing of this batch was written", false};
-  }
-  const std::string expected = wanted.expected_missing ? "missing" : fmt::format("at {}", wanted.expected_offset);
-  const std::string found = stored_offset.empty() ? "missing" : fmt::format("at {}", shown(stored_offset));
-  return {ErrorCode::fenced, fmt::format("the checkpoint of {} is {}, not {}", name, found, expected),
-          "the store went back or on without this lane, which reloads; nothing of this batch was written", false};
-}
-
-enum class Ours {
-  expected,
-  applied,
-  fenced,
-};
-
-// What the script's own compare would say.
-Ours standing_of(const CommitBatch& batch, const PartitionCommit& part, const StoredState& stored) {
-  if (stored.owned && stored.has_offset && stored.checkpoint.owner == batch.owner && stored.checkpoint.batch_id == batch.batch_id &&
-      stored.checkpoint.next_offset == part.after.next_offset) {
-    return Ours::applied;
-  }
-  if (!stored.owned || stored.checkpoint.owner != batch.owner || stored.has_offset == part.expected_missing) return Ours::fenced;
-  return part.expected_missing || stored.checkpoint.next_offset == part.expected_offset ? Ours::expected : Ours::fenced;
-}
-
-}  // namespace
 
 CommitResult RedisSink::commit(const CommitBatch& batch) {
   // Nothing has left this process yet. What can't be encoded is refused without a round trip.
@@ -109,9 +74,7 @@ std::optional<CommitResult> RedisSink::read_and_encode(const CommitBatch& batch)
     const Ours standing = standing_of(batch, part, *stored);
     applied += standing == Ours::applied ? 1U : 0U;
     if (standing != Ours::fenced) continue;
-    const std::string owner = stored->owned ? stored->checkpoint.owner.to_string() : std::string();
-    const std::string offset = stored->has_offset ? std::to_string(stored->checkpoint.next_offset) : std::string();
-    return refused(CommitStatus::fenced, fenced_error(part, batch.owner, owner, offset));
+    return refused(CommitStatus::fenced, fenced_error(part, batch.owner, *stored));
   }
   if (applied == batch.partitions.size()) return committed();
   for (std::size_t i = 0; i < rows; ++i) {
@@ -166,33 +129,10 @@ std::optional<CommitResult> RedisSink::run_script(const CommitBatch& batch) {
 }
 
 std::optional<CommitResult> RedisSink::conclude(const CommitBatch& batch, const Reply& reply) {
-  const std::string_view verdict = reply.text(0);
-  if (verdict == kCommitted) {
-    known_counters_.settle();
-    return committed();
-  }
-  if (verdict == kChanged) {
-    spdlog::info("redis: {} was changed by another program between being read and being written; reading it again", shown(reply.text(1)));
-    return std::nullopt;
-  }
-  if (verdict == kFenced && reply.size() == 4 && reply.at(1)->type == REDIS_REPLY_INTEGER) {
-    const auto part = static_cast<std::size_t>(reply.at(1)->integer - 1);
-    if (part < batch.partitions.size()) {
-      return refused(CommitStatus::fenced, fenced_error(batch.partitions[part], batch.owner, reply.text(2), reply.text(3)));
-    }
-  }
-  if (verdict == kRejected) {
-    return refused(CommitStatus::rejected,
-                   {ErrorCode::store_rejected, fmt::format("the key {} {}", shown(reply.text(1)), shown(reply.text(2))),
-                    "another program keeps something else there, or the value can't stand in this field", false});
-  }
-  if (verdict == kSystem) {
-    return refused(CommitStatus::retry,
-                   {ErrorCode::store_unavailable, fmt::format("Foldline's own key {}: {}", shown(reply.text(1)), shown(reply.text(2))),
-                    "another program has written there: restore it, or rebuild the projection", true});
-  }
-  return refused(CommitStatus::retry,
-                 {ErrorCode::internal, fmt::format("the commit script answered `{}`, which it never should", shown(verdict)), "", true});
+  if (reply.text(0) == kCommitted) known_counters_.settle();
+  if (reply.text(0) != kChanged) return verdict_of(batch, reply);
+  spdlog::info("redis: {} was changed by another program between being read and being written; reading it again", shown(reply.text(1)));
+  return std::nullopt;
 }
 
 }  // namespace foldline::redis

@@ -592,6 +592,12 @@ for _, g in ipairs(groups) do writes[g.what](g) end
 return {'committed'}
 )LUA";
 
+std::string_view check_script() {
+  static const std::string script =
+      std::string(kCommitScript.substr(0, kCommitScript.find("-- Phase two. Nothing below fails"))) + "return {'checked'}\n";
+  return script;
+}
+
 // Takes partitions over (G1): afterwards no commit of another owner passes its compare. A partition seen for the first time gets an owner
 // and no next_offset, so the very first commit is fenced like all others. Processed IDs at or past the checkpoint are from before somebody
 // moved it back: they go. Phase one looks at every key's type, so nothing fails after the first write.

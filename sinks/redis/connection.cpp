@@ -113,6 +113,9 @@ Connection::Connection(Connection&& other) noexcept
     : socket_(std::exchange(other.socket_, -1)),
       timeouts_(other.timeouts_),
       name_(std::move(other.name_)),
+      deadline_(other.deadline_),
+      unsent_(other.unsent_),
+      awaited_(other.awaited_),
       reader_(std::move(other.reader_)) {}
 
 Connection& Connection::operator=(Connection&& other) noexcept {
@@ -121,6 +124,9 @@ Connection& Connection::operator=(Connection&& other) noexcept {
     socket_ = std::exchange(other.socket_, -1);
     timeouts_ = other.timeouts_;
     name_ = std::move(other.name_);
+    deadline_ = other.deadline_;
+    unsent_ = other.unsent_;
+    awaited_ = other.awaited_;
     reader_ = std::move(other.reader_);
   }
   return *this;
@@ -141,28 +147,46 @@ Result<Connection> Connection::open(const Address& address, const Timeouts& time
 }
 
 Result<std::vector<Reply>> Connection::round_trip(const Request& request) {
+  if (auto started = start(request); !started) return fail(started.error());
+  return finish();
+}
+
+Result<void> Connection::start(const Request& request) {
   if (is_broken()) return lost(name_, "the connection was lost");
-  auto out = exchange(request);
+  deadline_ = Clock::now() + std::chrono::milliseconds(timeouts_.answer_ms);
+  unsent_ = request.bytes();
+  awaited_ = request.commands();
+  auto out = send_some();
   if (!out) close();
   return out;
 }
 
+Result<std::vector<Reply>> Connection::finish() {
+  if (is_broken()) return lost(name_, "the connection was lost");
+  auto out = exchange();
+  if (!out) close();
+  return out;
+}
+
+Result<void> Connection::send_some() {
+  const ssize_t sent = send(socket_, unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent < 0 && errno != EAGAIN && errno != EINTR) return lost(name_, "the connection was lost: " + system_error());
+  if (sent > 0) unsent_.remove_prefix(static_cast<std::size_t>(sent));
+  if (unsent_.empty()) FOLDLINE_FAULT_POINT("redis.request_sent");
+  return {};
+}
+
 // Reads while it writes: a server that answers early must not be stopped by its own full buffers.
-Result<std::vector<Reply>> Connection::exchange(const Request& request) {
-  const auto deadline = Clock::now() + std::chrono::milliseconds(timeouts_.answer_ms);
-  std::string_view unsent = request.bytes();
+Result<std::vector<Reply>> Connection::exchange() {
   std::vector<Reply> replies;
-  replies.reserve(request.commands());
+  replies.reserve(awaited_);
   std::array<char, kReadBytes> buffer;
-  while (replies.size() < request.commands()) {
-    const int ready = wait_for(socket_, static_cast<short>(unsent.empty() ? POLLIN : POLLIN | POLLOUT), deadline);
+  while (replies.size() < awaited_) {
+    const int ready = wait_for(socket_, static_cast<short>(unsent_.empty() ? POLLIN : POLLIN | POLLOUT), deadline_);
     if (ready == 0) return lost(name_, fmt::format("no answer within {} ms", timeouts_.answer_ms));
     if (ready < 0) return lost(name_, system_error());
-    if (!unsent.empty()) {
-      const ssize_t sent = send(socket_, unsent.data(), unsent.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (sent < 0 && errno != EAGAIN && errno != EINTR) return lost(name_, "the connection was lost: " + system_error());
-      if (sent > 0) unsent.remove_prefix(static_cast<std::size_t>(sent));
-      if (unsent.empty()) FOLDLINE_FAULT_POINT("redis.request_sent");
+    if (!unsent_.empty()) {
+      if (auto ok = send_some(); !ok) return fail(ok.error());
     }
     const ssize_t got = recv(socket_, buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got == 0) return lost(name_, "the connection was closed by the server");
@@ -170,7 +194,7 @@ Result<std::vector<Reply>> Connection::exchange(const Request& request) {
     if (got <= 0) continue;
     redisReaderFeed(reader_.get(), buffer.data(), static_cast<std::size_t>(got));
     void* reply = nullptr;
-    while (replies.size() < request.commands()) {
+    while (replies.size() < awaited_) {
       if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) return lost(name_, fmt::format("speaks no RESP: {}", reader_->errstr));
       if (reply == nullptr) break;
       replies.emplace_back(static_cast<redisReply*>(reply));

@@ -7,6 +7,7 @@
 // under it. Not thread-safe. After an error the connection is of no more use (is_broken()): open another one.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,9 @@ class Connection {
   // Sends all of the request's commands and reads as many answers. Refusals by the server are answers (Reply::is_error()).
   // An error: the connection was lost or ran into its deadline, and which of the commands were carried out is not known (G5).
   Result<std::vector<Reply>> round_trip(const Request& request);
+  // The same in two halves, so that several servers work at once: start() all, then finish() each. The request must live until then.
+  Result<void> start(const Request& request);
+  Result<std::vector<Reply>> finish();
 
   [[nodiscard]] bool is_broken() const { return socket_ < 0; }
   // The server is not what it should be (a replica by now): the next session looks it up again.
@@ -43,7 +47,8 @@ class Connection {
 
  private:
   explicit Connection(int socket, const Timeouts& timeouts, std::string name);
-  Result<std::vector<Reply>> exchange(const Request& request);
+  Result<void> send_some();
+  Result<std::vector<Reply>> exchange();
 
   struct FreeReader {
     void operator()(redisReader* reader) const { redisReaderFree(reader); }
@@ -51,6 +56,9 @@ class Connection {
   int socket_ = -1;
   Timeouts timeouts_;
   std::string name_;
+  std::chrono::steady_clock::time_point deadline_{};
+  std::string_view unsent_;
+  std::size_t awaited_ = 0;
   std::unique_ptr<redisReader, FreeReader> reader_;
 };
 

@@ -25,11 +25,11 @@ constexpr std::array kHints = {
     Hint{"UNKILLABLE", "a script of someone else's is running; the worker goes on by itself"},
     Hint{"MASTERDOWN", "this Redis is a replica that has lost its master; the worker goes on by itself"},
     Hint{"NOREPLICAS", "Redis wants more replicas (min-replicas-to-write); the worker goes on when they are there"},
-    Hint{"MOVED", "this is a Redis Cluster, which is not built yet: use a Redis that stands alone"},
-    Hint{"ASK", "this is a Redis Cluster, which is not built yet: use a Redis that stands alone"},
-    Hint{"TRYAGAIN", "this is a Redis Cluster, which is not built yet: use a Redis that stands alone"},
-    Hint{"CLUSTERDOWN", "the cluster is down; Redis Cluster is not built yet: use a Redis that stands alone"},
-    Hint{"CROSSSLOT", "this is a Redis Cluster, which is not built yet: use a Redis that stands alone"},
+    Hint{"MOVED", "the slot is served by another node; the worker looks the cluster up again and goes on by itself"},
+    Hint{"ASK", "the slot is on its way to another node; the worker goes on when it is there"},
+    Hint{"TRYAGAIN", "the slot is on its way to another node; the worker goes on when it is there"},
+    Hint{"CLUSTERDOWN", "the cluster is down, or has no master for some slots: redis-cli --cluster check; the worker goes on by itself"},
+    Hint{"CROSSSLOT", "this is a Redis Cluster: write redis+cluster://HOST:PORT,HOST:PORT"},
     Hint{"NOAUTH", "put user and password into the store's url: redis://USER:PASSWORD@HOST:PORT", false},
     Hint{"WRONGPASS", "check user and password of the store's url", false},
     Hint{"NOPERM", "give the user what docs/redis.md lists: ACL SETUSER NAME ~* +@all -@dangerous +info"},
@@ -37,6 +37,7 @@ constexpr std::array kHints = {
 };
 
 constexpr std::array kOtherServer = {"READONLY", "MOVED", "ASK", "CLUSTERDOWN", "MASTERDOWN", "LOADING"};
+constexpr std::array kPassing = {"READONLY", "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "LOADING", "NOSCRIPT"};
 constexpr std::size_t kMaxShownBytes = 120;
 
 }  // namespace
@@ -53,6 +54,8 @@ Error refusal(std::string_view doing, std::string_view refused) {
 bool needs_other_server(std::string_view refusal) {
   return std::find(kOtherServer.begin(), kOtherServer.end(), code_of(refusal)) != kOtherServer.end();
 }
+
+bool may_pass_at_once(std::string_view refusal) { return std::find(kPassing.begin(), kPassing.end(), code_of(refusal)) != kPassing.end(); }
 
 std::string shown(std::string_view bytes) {
   std::string out;

@@ -21,6 +21,9 @@ Error refusal(std::string_view doing, std::string_view refused);
 // The server that answered so is the wrong one by now (a replica, another node): connect again.
 bool needs_other_server(std::string_view refusal);
 
+// In a cluster: asked again, at the node that serves the slot by then, it may be answered.
+bool may_pass_at_once(std::string_view refusal);
+
 // Control characters as \xNN, long text cut: for messages that show keys and stored text.
 std::string shown(std::string_view bytes);
 

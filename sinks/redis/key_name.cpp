@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "config/key_template.h"
+#include "sinks/redis/slots.h"
 #include "sinks/redis/value_text.h"
 
 namespace foldline::redis {
@@ -77,8 +78,24 @@ void KeyName::append_part(std::string& out, const Piece& piece, const Value& val
 }
 
 void KeyName::append(std::string& out, const Value* key) const {
+  const std::size_t start = out.size();
   out += prefix_;
   append_name(out, key);
+  if (tags_.empty()) return;
+  out.insert(start, tags_[bucket_of_name(std::string_view(out).substr(start), static_cast<std::uint32_t>(tags_.size()))]);
+}
+
+std::uint32_t KeyName::bucket_of(const Value* key) const {
+  if (tags_.empty()) return 0;
+  std::string name;
+  append_name(name, key);
+  return bucket_of_name(name, static_cast<std::uint32_t>(tags_.size()));
+}
+
+void KeyName::set_buckets(const std::string& projection, std::uint32_t count) {
+  tags_.clear();
+  for (std::uint32_t bucket = 0; bucket < count; ++bucket) tags_.push_back(bucket_tag(projection, bucket));
+  any_tag_ = bucket_tag_pattern(projection);
 }
 
 void KeyName::append_name(std::string& out, const Value* key) const {
@@ -130,6 +147,13 @@ std::size_t KeyName::length_of(const Piece& piece, std::string_view rest) {
 
 std::optional<std::vector<Value>> KeyName::parts_of(std::string_view name, Arena& arena) const {
   std::vector<Value> out(parts_);
+  if (!tags_.empty()) {  // the tag that the rest of the name leads to, and no other
+    const std::size_t end = name.find('}');
+    if (end == std::string_view::npos) return std::nullopt;
+    const std::string_view tag = name.substr(0, end + 1);
+    name.remove_prefix(end + 1);
+    if (tags_[bucket_of_name(name, static_cast<std::uint32_t>(tags_.size()))] != tag) return std::nullopt;
+  }
   std::string_view rest = name;
   if (!rest.ends_with(tail_)) return std::nullopt;
   rest.remove_suffix(tail_.size());
@@ -159,7 +183,7 @@ bool KeyName::matches(std::string_view name) const {
 }
 
 std::string KeyName::glob(std::span<const Value> first) const {
-  std::string out;
+  std::string out = any_tag_;
   for (const Piece& piece : pieces_) {
     append_glob(out, piece.literal);
     if (piece.part >= first.size()) {

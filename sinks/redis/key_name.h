@@ -34,6 +34,10 @@ class KeyName {
   // The parts that a key of this name has, `member` and all that is not in the name left absent; nullopt: append() never writes it.
   [[nodiscard]] std::optional<std::vector<Value>> parts_of(std::string_view name, Arena& arena) const;
 
+  // In a cluster: which of the buckets holds the key, of which `append()` then writes the tag in front (slots.h). 0 elsewhere.
+  [[nodiscard]] std::uint32_t bucket_of(const Value* key) const;
+  void set_buckets(const std::string& projection, std::uint32_t count);
+
   // For SCAN's MATCH: what append() writes for keys whose first parts are `first`, with `*` for the others.
   [[nodiscard]] std::string glob(std::span<const Value> first) const;
 
@@ -70,6 +74,8 @@ class KeyName {
   std::string tail_;
   std::string pattern_;
   std::string prefix_;
+  std::vector<std::string> tags_;  // by bucket; empty: no cluster
+  std::string any_tag_;            // the pattern that all of them fit
 };
 
 }  // namespace foldline::redis

@@ -1,14 +1,14 @@
 // Reading rows. A whole key is one read. Anything less goes through the key space with SCAN and the pattern of the view's names, which
-// Redis answers in small steps beside its other work; it may answer a key twice. The members of one set or sorted set are read in place,
-// the greatest score first. Nothing is kept in Redis meanwhile: SCAN's cursor is a number.
+// Redis answers in small steps beside its other work; it may answer a key twice. In a cluster one master after another. The members of one
+// set or sorted set are read in place, the greatest score first. Nothing is kept in Redis meanwhile: SCAN's cursor is a number.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <deque>
 
 #include "sinks/redis/errors.h"
+#include "sinks/redis/redis_rows.h"
 #include "sinks/redis/row_text.h"
-#include "sinks/redis/store.h"
 #include "sinks/redis/value_text.h"
 #include "sinks/row_query.h"
 
@@ -26,8 +26,8 @@ constexpr std::string_view kOwnPrefix = "foldline:";
 
 class RedisRows final : public RowReader {
  public:
-  RedisRows(std::shared_ptr<const StoreShared> shared, const RowQuery& query)
-      : shared_(std::move(shared)), layout_(shared_->layouts[query.view]), names_(hash_names(layout_)) {
+  RedisRows(const ViewLayout& layout, std::unique_ptr<RowServer> server, const RowQuery& query)
+      : layout_(layout), server_(std::move(server)), names_(hash_names(layout_)) {
     const std::size_t parts = layout_.schema.key.size();
     const std::size_t given = query.key.size();
     for (std::size_t i = 0; i < parts; ++i) given_.push_back(i < given ? OwnedValue(query.key[i]) : OwnedValue(Value::absent()));
@@ -47,7 +47,9 @@ class RedisRows final : public RowReader {
   [[nodiscard]] bool may_repeat() const override { return scanning_ || !member_given_; }
 
   Result<RowPage> next(std::size_t limit) override {
-    if (auto ready = connect(); !ready) return fail(ready.error());
+    const auto parts = server_->parts();
+    if (!parts) return fail(parts.error());
+    parts_ = *parts;
     const std::size_t wanted = std::min(limit, kMaxPageRows);
     foreign_ = 0;
     const std::size_t ahead = wanted + 1;  // one more says whether any come behind
@@ -86,25 +88,17 @@ class RedisRows final : public RowReader {
     return out;
   }
 
-  Result<void> connect() {
-    if (session_) return {};
-    auto opened = Session::open(shared_->address, shared_->timeouts);
-    if (!opened) return fail(opened.error());
-    session_ = std::move(*opened);
-    return {};
-  }
-
   [[nodiscard]] std::string doing() const { return fmt::format("reading the view {}", layout_.schema.name); }
 
   Result<void> scan() {
     Request request;
     request.command({"SCAN", cursor_, "MATCH", glob_, "COUNT", kScanCount});
-    const auto replies = session_->connection.round_trip(request);
-    if (!replies) return fail(replies.error());
-    const Reply& reply = replies->front();
+    const auto scanned = server_->scan(part_, request);
+    if (!scanned) return fail(scanned.error());
+    const Reply& reply = *scanned;
     if (reply.is_error()) return fail(refusal(doing(), reply.text()));
     cursor_ = reply.text(0);
-    scan_ended_ = cursor_ == "0";
+    if (cursor_ == "0") scan_ended_ = ++part_ == parts_;
     const redisReply* names = reply.at(1);
     Arena arena;
     for (std::size_t i = 0; names != nullptr && i < names->elements; ++i) {
@@ -128,9 +122,12 @@ class RedisRows final : public RowReader {
   // One command for each key that was found, as many as rows are wanted.
   Result<void> read_found(std::size_t wanted) {
     const std::size_t count = std::min(found_.size(), wanted - ready_.size());
-    Request request;
-    for (std::size_t i = 0; i < count; ++i) add_read(request, found_[i]);
-    const auto replies = session_->connection.round_trip(request);
+    std::vector<KeyCommand> commands(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      commands[i].key = found_[i].name;
+      add_read(commands[i].request, found_[i]);
+    }
+    const auto replies = server_->ask(commands);
     if (!replies) return fail(replies.error());
     for (const Reply& reply : *replies) {
       const Found found = std::move(found_.front());
@@ -220,14 +217,15 @@ class RedisRows final : public RowReader {
   Result<void> read_members(std::size_t wanted) {
     const Found& found = found_.front();
     const bool scored = layout_.kind == KeyKind::sorted_set;
-    Request request;
+    KeyCommand command{found.name, {}};
+    Request& request = command.request;
     if (scored) {
       const std::size_t last = rank_ + (wanted - ready_.size()) - 1;
       request.command({"ZREVRANGE", found.name, std::to_string(rank_), std::to_string(last), "WITHSCORES"});
     } else {
       request.command({"SSCAN", found.name, member_cursor_, "COUNT", kMemberCount});
     }
-    const auto replies = session_->connection.round_trip(request);
+    const auto replies = server_->ask({&command, 1});
     if (!replies) return fail(replies.error());
     const Reply& reply = replies->front();
     if (is_foreign(reply)) return leave_set();
@@ -269,14 +267,15 @@ class RedisRows final : public RowReader {
     return std::move(**row);
   }
 
-  std::shared_ptr<const StoreShared> shared_;
-  const ViewLayout& layout_;
+  const ViewLayout layout_;
+  std::unique_ptr<RowServer> server_;
   std::vector<std::string> names_;  // of a hash's fields
   std::vector<OwnedValue> given_;   // the key, absent where it is not given
   bool member_given_ = true;
   bool scanning_ = false;
   std::string glob_;
-  std::optional<Session> session_;
+  std::size_t parts_ = 1;  // key spaces to scan
+  std::size_t part_ = 0;
   std::string cursor_ = "0";
   bool scan_ended_ = false;
   std::deque<Found> found_;  // keys that are not read yet
@@ -288,6 +287,8 @@ class RedisRows final : public RowReader {
 
 }  // namespace
 
-Result<std::unique_ptr<RowReader>> RedisStore::read_rows(const RowQuery& query) { return std::make_unique<RedisRows>(shared_, query); }
+std::unique_ptr<RowReader> make_redis_rows(const ViewLayout& layout, std::unique_ptr<RowServer> server, const RowQuery& query) {
+  return std::make_unique<RedisRows>(layout, std::move(server), query);
+}
 
 }  // namespace foldline::redis

@@ -34,6 +34,11 @@ class Request {
     bytes_ += encoded;
     return *this;
   }
+  Request& append(const Request& other) {
+    bytes_ += other.bytes_;
+    commands_ += other.commands_;
+    return *this;
+  }
   [[nodiscard]] std::string_view bytes() const { return bytes_; }
   [[nodiscard]] std::size_t commands() const { return commands_; }
 

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "sinks/redis/errors.h"
+#include "sinks/redis/sentinel.h"
 
 namespace foldline::redis {
 
@@ -62,7 +63,7 @@ std::string_view info_value(std::string_view info, std::string_view name) {
   return {};
 }
 
-Result<void> check_server(std::string_view info, const std::string& where) {
+Result<void> check_server(std::string_view info, AddressKind kind, const std::string& where) {
   const std::string_view version = info_value(info, "redis_version");
   int major = 0;
   std::from_chars(version.data(), version.data() + version.size(), major);
@@ -70,9 +71,14 @@ Result<void> check_server(std::string_view info, const std::string& where) {
     return fail(ErrorCode::config, fmt::format("Redis {} is too old ({})", version.empty() ? "of unknown version" : version, where),
                 fmt::format("Foldline needs {}.0 or newer", kMinServerMajor));
   }
-  if (info_value(info, "cluster_enabled") == "1") {
-    return fail(ErrorCode::config, fmt::format("this is a Redis Cluster ({}), which is not built yet", where),
-                "use a Redis that stands alone, with replicas if you like");
+  if (info_value(info, "cluster_enabled") == "1" && kind != AddressKind::cluster) {
+    return fail(ErrorCode::config,
+                fmt::format("this is a node of a Redis Cluster ({}), and the store's url is one of a single Redis", where),
+                "write redis+cluster://HOST:PORT,HOST:PORT: other keys, in buckets (docs/redis.md)");
+  }
+  if (info_value(info, "cluster_enabled") != "1" && kind == AddressKind::cluster) {
+    return fail(ErrorCode::config, fmt::format("this Redis stands alone ({}), and the store's url is a cluster's", where),
+                "write redis://HOST:PORT/DATABASE");
   }
   const std::string_view policy = info_value(info, "maxmemory_policy");
   if (policy != "noeviction") {
@@ -88,12 +94,21 @@ Result<void> check_server(std::string_view info, const std::string& where) {
   return {};
 }
 
+void add_login(Request& request, const Address& address) {
+  if (address.password.empty()) return;
+  if (address.user.empty()) {
+    request.command({"AUTH", address.password.reveal()});
+  } else {
+    request.command({"AUTH", address.user, address.password.reveal()});
+  }
+}
+
 Result<Session> Session::open(const Address& address, const Timeouts& timeouts) {
+  if (address.kind == AddressKind::sentinel) return open_by_sentinels(address, timeouts);
   auto connection = Connection::open(address, timeouts);
   if (!connection) return fail(connection.error());
   Request request;
-  if (!address.password.empty() && address.user.empty()) request.command({"AUTH", address.password.reveal()});
-  if (!address.password.empty() && !address.user.empty()) request.command({"AUTH", address.user, address.password.reveal()});
+  add_login(request, address);
   const std::size_t logins = request.commands();
   if (address.database != 0) request.command({"SELECT", std::to_string(address.database)});
   const std::size_t selects = request.commands() - logins;
@@ -111,7 +126,7 @@ Result<Session> Session::open(const Address& address, const Timeouts& timeouts) 
                 "ACL SETUSER NAME +info; docs/redis.md lists all that a worker needs");
   }
   if (info.is_error()) return login_refused(address, info.text());
-  if (auto ok = check_server(info.text(), address.to_string()); !ok) return fail(ok.error());
+  if (auto ok = check_server(info.text(), address.kind, address.to_string()); !ok) return fail(ok.error());
   return Session{std::move(*connection)};
 }
 
@@ -145,7 +160,7 @@ Result<void> recheck_server(Session& session, const Address& address) {
   if (!replies) return fail(replies.error());
   const Reply& info = replies->front();
   if (info.is_error()) return fail(refusal(fmt::format("asking for INFO ({})", address.to_string()), info.text()));
-  return check_server(info.text(), address.to_string());
+  return check_server(info.text(), address.kind, address.to_string());
 }
 
 Result<void> check_commands(Connection& connection, const std::string& scratch_key) {

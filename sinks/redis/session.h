@@ -1,4 +1,5 @@
-// A connection that has logged in, to a server that may be used: a master that stands alone, new enough, and that evicts nothing (G22).
+// A connection that has logged in, to a server that may be used: a master, new enough, that evicts nothing (G22), and that stands alone
+// or is a cluster's node, as the address says. Sentinels are asked for the master at every connect (sentinel.h).
 //
 //   Result<Session> s = Session::open(address, timeouts);
 #pragma once
@@ -24,7 +25,9 @@ struct Session {
 // The same check of an open session; its connection is broken afterwards when the answer did not come.
 Result<void> recheck_server(Session& session, const Address& address);
 // What INFO says of the server. `info` is its whole text.
-Result<void> check_server(std::string_view info, const std::string& where);
+Result<void> check_server(std::string_view info, AddressKind kind, const std::string& where);
+// AUTH, where the address has a password.
+void add_login(Request& request, const Address& address);
 // "maxmemory_policy" → "noeviction"; empty: not there.
 std::string_view info_value(std::string_view info, std::string_view name);
 

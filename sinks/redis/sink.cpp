@@ -1,8 +1,6 @@
 #include "sinks/redis/sink.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
+#include "sinks/redis/check_change.h"
 
 namespace foldline::redis {
 
@@ -31,28 +29,8 @@ Result<std::vector<Reply>> RedisSink::ask(const Request& request) {
   }
 }
 
-// Reads only the layouts and the change: safe beside a running commit().
 Result<void> RedisSink::check(const ViewSchema& view, const Change& change) const {
-  const ViewLayout& layout = store_->layouts[change.view];
-  for (std::size_t i = 0; i < view.key.size(); ++i) {
-    if (!change.key[i].is_null() && !change.key[i].is_absent()) continue;
-    return fail(ErrorCode::store_rejected, fmt::format("view {}, key part {}: it is null", view.name, view.key[i].name));
-  }
-  std::string name;
-  layout.name.append(name, change.key);
-  if (name.size() > kMaxKeyBytes) {
-    return fail(ErrorCode::store_rejected, fmt::format("view {}: the key's name has {} bytes", view.name, name.size()),
-                fmt::format("at most {} bytes: use hash() of long texts", kMaxKeyBytes));
-  }
-  if (layout.kind != KeyKind::sorted_set) return {};
-  for (const Assignment& assignment : change.assignments) {
-    const Value& value = assignment.value;
-    if (!value.is(Kind::integer) || (value.as_int() <= kMaxScore && value.as_int() >= -kMaxScore)) continue;
-    return fail(ErrorCode::store_rejected,
-                fmt::format("view {}: {} is past 2^53, and a sorted set's scores are exact up to there only", view.name, value.as_int()),
-                "keep it in a hash or a counter");
-  }
-  return {};
+  return check_change(store_->layouts[change.view], view, change);
 }
 
 }  // namespace foldline::redis

@@ -9,6 +9,7 @@
 #include "sinks/redis/errors.h"
 #include "sinks/redis/generations.h"
 #include "sinks/redis/go_live.h"
+#include "sinks/redis/redis_rows.h"
 
 namespace foldline::redis {
 
@@ -107,6 +108,10 @@ Result<void> RedisStore::drop_generation(std::int64_t number) {
   auto session = Session::open(shared_->address, shared_->timeouts);
   if (!session) return fail(session.error());
   return redis::drop_generation(session->connection, *shared_, number);
+}
+
+Result<std::unique_ptr<RowReader>> RedisStore::read_rows(const RowQuery& query) {
+  return make_redis_rows(shared_->layouts[query.view], make_row_server(shared_->address, shared_->timeouts), query);
 }
 
 Result<std::unique_ptr<Sink>> RedisStore::new_sink() { return std::make_unique<RedisSink>(shared_); }

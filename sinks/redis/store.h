@@ -11,6 +11,7 @@
 
 #include "common/secret.h"
 #include "sinks/redis/sink.h"
+#include "sinks/redis/slots.h"
 #include "sinks/sink.h"
 
 namespace foldline::redis {
@@ -18,7 +19,8 @@ namespace foldline::redis {
 struct StoreOptions {
   Secret url;
   Timeouts timeouts;
-  bool building = false;  // the generation is in the making: it stands apart until go_live()
+  bool building = false;                    // the generation is in the making: it stands apart until go_live()
+  std::uint32_t buckets = kDefaultBuckets;  // of a cluster
   std::size_t switch_batch_keys = kSwitchBatchKeys;
 };
 
@@ -35,7 +37,6 @@ class RedisStore final : public Store {
   Result<std::unique_ptr<Sink>> new_sink() override;
   Result<std::vector<StoredCheckpoint>> checkpoints() override;
   Result<std::string> first_topics(const std::string& now) override;
-  // query.cpp
   Result<std::unique_ptr<RowReader>> read_rows(const RowQuery& query) override;
   [[nodiscard]] std::string name_of_view(std::uint32_t view) const override { return shared_->layouts[view].name.text(); }
   [[nodiscard]] std::int64_t generation() const override { return shared_->id.generation; }

@@ -19,6 +19,7 @@ from harness.servers import ROOT  # noqa: E402
 from kit.kafka_cluster import KafkaCluster  # noqa: E402
 from kit.ledger import Entry  # noqa: E402
 from kit.postgres_pair import PostgresPair  # noqa: E402
+from kit.redis_many import ClusterStore, SentinelStore  # noqa: E402
 from kit.redis_pair import RedisPair  # noqa: E402
 from kit.search_cluster import SearchCluster  # noqa: E402
 from kit.search_server import SearchServer  # noqa: E402
@@ -66,6 +67,8 @@ class Pool:
             "small disk": lambda: PostgresPair(disk_mb=160),
             "redis": RedisPair,
             "search cluster": SearchCluster,
+            "redis cluster": ClusterStore,
+            "redis sentinel": SentinelStore,
             "search": lambda: SearchServer(self._directory / "search"),
         }
         return self._get(kind, made[kind])

@@ -23,8 +23,6 @@ BEGIN, END = "<!-- the table begins: tests/chaos/table.py -->", "<!-- the table 
 AREAS = ["workers", "PostgreSQL", "Redis", "OpenSearch", "network", "Kafka", "log", "dead letters", "clock", "overload", "combined", "soak"]
 # What no machine of ours makes yet; each line says why.
 NOT_RUN = [
-    ("Redis", "Redis Cluster: slot migration, master failover", "Redis Cluster is refused by name in this build"),
-    ("Redis", "failover by Sentinel", "done by hand (REPLICAOF) behind one address, which is all that a worker sees of it"),
 ]
 
 

@@ -16,9 +16,11 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1]), str(pathlib.Pa
 from harness.cache import CacheScenario  # noqa: E402
 from harness.kafka import Kafka  # noqa: E402
 from harness.postgres import Database  # noqa: E402
+from harness.redis_cluster import ClusterCache, RedisCluster, SentinelCache, SentinelSet  # noqa: E402
 from harness.redis_server import Cache, OutageRedis  # noqa: E402
 from harness.scenario import Scenario, unique_name  # noqa: E402
 from harness.search import OutageSearch, Search, SearchScenario  # noqa: E402
+from harness.waiting import wait_until  # noqa: E402
 from harness.servers import ROOT, OutagePostgres, search_url, shared_servers  # noqa: E402
 
 
@@ -97,6 +99,38 @@ def cache_outage(binary, kafka, outage_redis, tmp_path, request):
     world = CacheScenario(name, binary, kafka, Cache(outage_redis.url, name), tmp_path)
     world.server = outage_redis
     yield from _run(world, request)
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory):
+    """One for the session: three masters, a replica of each."""
+    cluster = RedisCluster(tmp_path_factory.mktemp("redis-cluster") / "nodes")
+    yield cluster
+    cluster.down()
+
+
+@pytest.fixture
+def cluster_cache(binary, kafka, redis_cluster, tmp_path, request):
+    """A scenario in the cluster; `cluster_cache.cluster` kills, freezes and moves."""
+    redis_cluster.start()
+    wait_until(redis_cluster.whole, 60, "the cluster is up")
+    name = unique_name()
+    world = CacheScenario(name, binary, kafka, ClusterCache(redis_cluster, name), tmp_path)
+    world.cluster = redis_cluster
+    yield from _run(world, request)
+
+
+@pytest.fixture
+def sentinel_cache(binary, kafka, tmp_path, request):
+    """A scenario in a Redis that three sentinels watch; `sentinel_cache.sentinels` has the servers."""
+    name = unique_name()
+    sentinels = SentinelSet(tmp_path / "sentinels")
+    world = CacheScenario(name, binary, kafka, SentinelCache(sentinels, name), tmp_path)
+    world.sentinels = sentinels
+    try:
+        yield from _run(world, request)
+    finally:
+        sentinels.down()
 
 
 @pytest.fixture

@@ -152,7 +152,8 @@ def _postgres(name, binary, store, kafka, directory) -> Scenario:
 
 
 def _redis(name, binary, store, kafka, directory) -> Scenario:
-    return CacheScenario(name, binary, kafka, PairCache(store, name), directory)
+    cache = store.cache(name) if hasattr(store, "cache") else PairCache(store, name)
+    return CacheScenario(name, binary, kafka, cache, directory)
 
 
 def _search(name, binary, store, kafka, directory) -> Scenario:

@@ -4,7 +4,7 @@ import json
 import pathlib
 import shutil
 import subprocess
-from typing import Any, Dict, Iterator, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 import redis
 
@@ -93,44 +93,54 @@ class Cache:
                 out[topic, int(partition)] = int(offset or 0)
         return out
 
-    def keys(self, view: str) -> Iterator[Tuple[str, str]]:
+    def clients(self) -> List[redis.Redis]:
+        """Of each key space."""
+        return [self.client()]
+
+    def keys_at(self, client: redis.Redis, view: str) -> Iterator[Tuple[str, str]]:
         """(what stands behind the view's prefix, key)"""
         prefix = f"{self.name}:{view}:"
-        with self.client() as client:
-            for key in client.scan_iter(match=prefix + "*", count=1000):
-                yield key[len(prefix) :], key
+        for key in client.scan_iter(match=prefix + "*", count=1000):
+            yield key[len(prefix) :], key
 
     def rows(self, view: str) -> Dict[str, Any]:
         """Counters as numbers, JSON as objects, sorted sets as member → score; hidden fields left out."""
-        pairs = list(self.keys(view))
         out = {}
-        with self.client() as client:
-            types = client.pipeline(transaction=False)
-            for _, key in pairs:
-                types.type(key)
-            kinds = types.execute()
-            reads = client.pipeline(transaction=False)
-            for (_, key), kind in zip(pairs, kinds):
-                {
-                    "string": lambda k: reads.get(k),
-                    "hash": lambda k: reads.hgetall(k),
-                    "set": lambda k: reads.smembers(k),
-                    "zset": lambda k: reads.zrange(k, 0, -1, withscores=True),
-                }[kind](key)
-            for (part, _), kind, value in zip(pairs, kinds, reads.execute()):
-                if kind == "string":
-                    value = json.loads(value)
-                elif kind == "zset":
-                    value = {member: int(score) for member, score in value}
-                if isinstance(value, dict):
-                    value = {name: text for name, text in value.items() if not name.startswith("_newest")}
-                out[part] = value
+        for client in self.clients():
+            with client:
+                self._read_rows(client, list(self.keys_at(client, view)), out)
         return out
 
+    @staticmethod
+    def _read_rows(client: redis.Redis, pairs: List[Tuple[str, str]], out: Dict[str, Any]) -> None:
+        types = client.pipeline(transaction=False)
+        for _, key in pairs:
+            types.type(key)
+        kinds = types.execute()
+        reads = client.pipeline(transaction=False)
+        for (_, key), kind in zip(pairs, kinds):
+            {
+                "string": lambda k: reads.get(k),
+                "hash": lambda k: reads.hgetall(k),
+                "set": lambda k: reads.smembers(k),
+                "zset": lambda k: reads.zrange(k, 0, -1, withscores=True),
+            }[kind](key)
+        for (part, _), kind, value in zip(pairs, kinds, reads.execute()):
+            if kind == "string":
+                value = json.loads(value)
+            elif kind == "zset":
+                value = {member: int(score) for member, score in value}
+            if isinstance(value, dict):
+                value = {name: text for name, text in value.items() if not name.startswith("_newest")}
+            out[part] = value
+
     def expire_times_ms(self, view: str) -> Dict[str, int]:
-        pairs = list(self.keys(view))
-        with self.client() as client:
-            pipeline = client.pipeline(transaction=False)
-            for _, key in pairs:
-                pipeline.execute_command("PEXPIRETIME", key)
-            return dict(zip((part for part, _ in pairs), pipeline.execute()))
+        out: Dict[str, int] = {}
+        for client in self.clients():
+            with client:
+                pairs = list(self.keys_at(client, view))
+                pipeline = client.pipeline(transaction=False)
+                for _, key in pairs:
+                    pipeline.execute_command("PEXPIRETIME", key)
+                out.update(zip((part for part, _ in pairs), pipeline.execute()))
+        return out

@@ -112,15 +112,19 @@ TEST(Kind, ViewsThatShareKeysAreRefusedAndThoseThatMayAreWarnedOf) {
 }
 
 TEST(Kind, UrlsOfRedis) {
-  const auto output = [](const std::string& url) {
+  const auto output = [](const std::string& url, const std::string& more = "") {
     Parts parts;
-    parts.store = "store: {redis: {url: \"" + url + "\"}}";
+    parts.store = "store: {redis: {url: \"" + url + "\"" + more + "}}";
     parts.views = "views: {v: {kind: counter, key: {id: text}, expire: {after: 1d}, on_event: {a: {add: 1}}}}";
     return load(file_of(parts)).output;
   };
   EXPECT_EQ(output("redis://u:p@h:1/2"), "");
   EXPECT_EQ(output("unix:///run/redis.sock"), "");
   EXPECT_THAT(output("rediss://h"), HasSubstr("`rediss://` (TLS) is part of the language and not built yet"));
+  EXPECT_EQ(output("redis+sentinel://h:1,i/master"), "");
+  EXPECT_EQ(output("redis+cluster://h:1,i", ", buckets: 128"), "");
+  EXPECT_THAT(output("redis+cluster://h", ", buckets: 1"), HasSubstr("`buckets`"));
+  EXPECT_THAT(output("redis://h", ", buckets: 64"), HasSubstr("`buckets` belongs to a cluster"));
   EXPECT_THAT(output("http://h"), HasSubstr("no address of a Redis server"));
 }
 

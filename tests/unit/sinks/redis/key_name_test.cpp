@@ -34,8 +34,8 @@ TEST(SystemKeys, NoTwoGenerationsShareAKey) {
   std::set<std::string> keys;
   for (const char* projection : {"p", "p2"}) {
     for (const std::int64_t generation : {1, 2}) {
-      for (const std::uint32_t bucket : {0U, 1U}) {
-        const SystemKeys of({projection, generation}, bucket);
+      const ProjectionId id{projection, generation};
+      for (const SystemKeys& of : {SystemKeys(id), SystemKeys::of_bucket(id, 0), SystemKeys::of_bucket(id, 1)}) {
         for (const TopicPartition& partition : {TopicPartition{"t", 0}, TopicPartition{"t", 1}, TopicPartition{"0:t", 0}}) {
           keys.insert(of.checkpoint(partition));
           keys.insert(of.ids(partition));
@@ -43,7 +43,7 @@ TEST(SystemKeys, NoTwoGenerationsShareAKey) {
       }
     }
   }
-  EXPECT_EQ(keys.size(), 2U * 2 * 2 * 3 * 2);
+  EXPECT_EQ(keys.size(), 2U * 2 * 3 * 3 * 2);
 }
 
 TEST(KeyName, PutsPartsIn) {

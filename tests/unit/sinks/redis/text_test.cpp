@@ -154,17 +154,18 @@ TEST(Refusal, EveryPassingOneIsRetriedWithItsReason) {
 
 TEST(Server, WhatMayNotBeUsedIsRefusedG22) {
   const std::string good = "redis_version:7.0.15\r\nrole:master\r\nmaxmemory_policy:noeviction\r\ncluster_enabled:0\r\n";
-  EXPECT_TRUE(check_server(good, "h"));
+  EXPECT_TRUE(check_server(good, AddressKind::alone, "h"));
   const auto with = [&](const std::string& from, const std::string& to) {
     std::string info = good;
     info.replace(info.find(from), from.size(), to);
-    const auto checked = check_server(info, "h:1");
+    const auto checked = check_server(info, AddressKind::alone, "h:1");
     return checked ? std::string() : checked.error().message + (checked.error().retryable ? " (again)" : "");
   };
   EXPECT_THAT(with("noeviction", "allkeys-lru"), HasSubstr("maxmemory-policy is allkeys-lru (h:1)"));
   EXPECT_THAT(with("7.0.15", "6.2.9"), HasSubstr("Redis 6.2.9 is too old"));
   EXPECT_THAT(with("cluster_enabled:0", "cluster_enabled:1"), HasSubstr("Redis Cluster"));
   EXPECT_THAT(with("role:master", "role:slave"), HasSubstr("replica (h:1) (again)"));
+  EXPECT_FALSE(check_server(good, AddressKind::cluster, "h"));
   EXPECT_EQ(info_value("x_role:slave\r\nrole:master\r\n", "role"), "master");
 }
 
@@ -172,7 +173,7 @@ TEST(SystemKeys, CarryGenerationAndBucketG23) {
   const SystemKeys keys({"today", 3});
   const TopicPartition place{"a:b", 7};
   EXPECT_EQ(keys.checkpoint(place), "foldline:{today:g3:b0}:checkpoint:7:a:b");
-  EXPECT_EQ(SystemKeys({"today", 3}, 5).ids(place), "foldline:{today:g3:b5}:ids:7:a:b");
+  EXPECT_EQ(SystemKeys::of_bucket({"today", 3}, 5).ids(place), "foldline:{today:b5}:g3:ids:7:a:b");
   EXPECT_EQ(SystemKeys::parse_place(SystemKeys::place(place)), place);
   EXPECT_EQ(padded(INT64_MAX), "9223372036854775807");
   EXPECT_EQ(padded(7), "0000000000000000007");
