@@ -14,7 +14,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "integration")]
 
-from faults import clock, kafka, network, postgres, redis, search, workers  # noqa: E402
+from faults import clock, kafka, network, postgres, redis, redis_cluster, search, workers  # noqa: E402
 from kit.fault import Fault  # noqa: E402
 from kit.ledger import read_entries  # noqa: E402
 
@@ -37,7 +37,7 @@ def recovery(seconds) -> str:
 def who_is_told():
     """By the fault's name: what docs/operating.md has a row for, or why nobody is told."""
     out = {}
-    for module in (clock, kafka, network, postgres, redis, search, workers):
+    for module in (clock, kafka, network, postgres, redis, redis_cluster, search, workers):
         for value in vars(module).values():
             for fault in value if isinstance(value, (list, tuple)) else ():
                 if isinstance(fault, Fault):

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from faults import clock, kafka, network, postgres, redis, search, workers
+from faults import clock, kafka, network, postgres, redis, redis_cluster, search, workers
 from kit.fault import Fault, Told
 import test_search
 import test_topics
@@ -17,7 +17,7 @@ PAGE = HERE.parents[1] / "docs" / "operating.md"
 def all_faults():
     """Every list of faults, whatever a module calls it."""
     found = {}
-    for module in (clock, kafka, network, postgres, redis, search, workers):
+    for module in (clock, kafka, network, postgres, redis, redis_cluster, search, workers):
         for value in vars(module).values():
             if isinstance(value, (list, tuple)):
                 found.update({f"{module.__name__}: {fault.name}": fault for fault in value if isinstance(fault, Fault)})
