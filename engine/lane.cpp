@@ -27,18 +27,28 @@ std::string_view to_string(LaneState state) {
   return "idle";
 }
 
+// Each reason once: a lane whose partitions are all stopped has no other reason than theirs, and what to do is mostly the same for all.
 std::string LaneStatus::describe() const {
-  const auto add_error = [](std::string& out, const Error& e) {
-    if (!e.message.empty()) out += ": " + e.message;
-    if (!e.hint.empty()) out += " (" + e.hint + ")";
+  const auto add = [](std::string& out, std::string_view message, std::string_view hint) {
+    if (!message.empty()) out += fmt::format(": {}", message);
+    if (!hint.empty()) out += fmt::format(" ({})", hint);
   };
   std::string out(to_string(state));
-  add_error(out, error);
-  for (const StoppedPartition& partition : stopped_partitions) {
-    out += fmt::format("; {} stopped", partition.topic_partition.to_string());
-    add_error(out, partition.error);
+  const bool told_below = std::any_of(stopped_partitions.begin(), stopped_partitions.end(),
+                                      [&](const StoppedPartition& p) { return p.error.message == error.message; });
+  if (!told_below) add(out, error.message, error.hint);
+  for (std::size_t i = 0; i < stopped_partitions.size(); ++i) {
+    const auto& [topic_partition, why] = stopped_partitions[i];
+    const bool same_hint_follows = i + 1 < stopped_partitions.size() && stopped_partitions[i + 1].error.hint == why.hint;
+    out += fmt::format("{} {} stopped", i == 0 && told_below ? ":" : ";", topic_partition.to_string());
+    add(out, without_name(topic_partition, why.message), same_hint_follows ? "" : why.hint);
   }
   return out;
+}
+
+std::string_view without_name(const TopicPartition& topic_partition, std::string_view message) {
+  const std::string name = topic_partition.to_string() + ": ";
+  return message.starts_with(name) ? message.substr(name.size()) : message;
 }
 
 namespace {
@@ -247,7 +257,8 @@ void Lane::Impl::stop_lane(Error error) {
 }
 
 void Lane::Impl::stop_partition(std::uint32_t slot, Error error) {
-  spdlog::error("{} stopped: {} ({})", (*assignment)[slot].topic_partition.to_string(), error.message, error.hint);
+  const TopicPartition& name = (*assignment)[slot].topic_partition;
+  spdlog::error("{} stopped: {} ({})", name.to_string(), without_name(name, error.message), error.hint);
   partitions[slot].state = Partition::State::stopped;
   partitions[slot].stop = std::move(error);
   if (building) building->forget_end(slot);

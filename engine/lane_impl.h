@@ -30,6 +30,9 @@
 
 namespace foldline {
 
+// What a stopped partition's reason says behind the partition's own name, which stands before it already.
+std::string_view without_name(const TopicPartition& topic_partition, std::string_view message);
+
 // A job on the executor. It owns all that it writes; the lane reads it after `done`.
 struct LaneJob {
   enum class Kind {

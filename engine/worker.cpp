@@ -183,18 +183,34 @@ Result<void> Worker::run(const std::atomic<bool>& stop) {
   return {};
 }
 
+namespace {
+
+// A member that the group still knows by its group.instance.id gets back what it had, although its file now names other topics.
+std::string foreign_problem(const std::string& partitions) {
+  return fmt::format(
+      "the group assigned {}, which this file does not read: the worker would sit there and do nothing (did its topics change under one "
+      "group.instance.id? keep it stopped for longer than session.timeout.ms, or give it another one)",
+      partitions);
+}
+
+}  // namespace
+
 // Each lane takes every n-th partition, so that a topic's partitions spread. Runs inside Consumer::poll().
 std::vector<kafka::PartitionQueue*> Worker::on_assign(const std::vector<TopicPartition>& partitions) {
   rebalances_.fetch_add(1, std::memory_order_relaxed);
   std::vector<kafka::PartitionQueue*> queues;
   std::vector<std::vector<AssignedPartition>> by_lane(lanes_.size());
   std::string names;
+  std::string foreign;
   for (std::size_t i = 0; i < partitions.size(); ++i) {
     const std::size_t lane = i % lanes_.size();
     queues.push_back(&lanes_[lane]->log().queue());
     const int source = parts_.source_of(partitions[i].topic);
     names += (names.empty() ? "" : " ") + partitions[i].to_string();
-    if (source < 0) continue;  // not ours: a pattern of the client matched what ours do not; it is never started
+    if (source < 0) {  // never started
+      foreign += (foreign.empty() ? "" : " ") + partitions[i].to_string();
+      continue;
+    }
     const bool added_later = first_topics_ && first_topics_->added_later(partitions[i]);
     by_lane[lane].push_back({partitions[i], static_cast<std::uint32_t>(source), added_later});
   }
@@ -205,7 +221,9 @@ std::vector<kafka::PartitionQueue*> Worker::on_assign(const std::vector<TopicPar
   {
     const std::lock_guard lock(mutex_);
     log_ends_.clear();
+    foreign_partitions_ = foreign;
   }
+  if (!foreign.empty()) spdlog::error("{}: {}", options_.projection, foreign_problem(foreign));
   next_end_check_ = std::chrono::steady_clock::now() + kEndCheck;
   set_phase("");
   return queues;
@@ -357,6 +375,7 @@ Readiness Worker::readiness() const {
   if (draining_) out.reasons.emplace_back("stopping");
   if (!phase_.empty()) out.reasons.push_back(phase_);
   if (!topic_problem_.empty()) out.reasons.push_back(topic_problem_);
+  if (!foreign_partitions_.empty()) out.reasons.push_back(foreign_problem(foreign_partitions_));
   if (consumer_ != nullptr && topic_problem_.empty()) {
     if (std::string error = consumer_->last_error(); !error.empty()) out.reasons.push_back("kafka: " + error);
   }

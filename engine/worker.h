@@ -112,6 +112,7 @@ class Worker final : private kafka::RebalanceListener {
   mutable std::mutex mutex_;        // over what readiness() and metrics() read
   std::string phase_ = "starting";  // empty: in the group
   std::string topic_problem_;       // empty: every topic named in the file is there and a broker answers
+  std::string foreign_partitions_;  // of the newest assignment: those of topics that are not ours
   std::vector<std::unique_ptr<LaneRunner>> lanes_;
   LogEnds log_ends_;                     // as a broker answered last
   std::vector<ProgressWatch> progress_;  // per lane

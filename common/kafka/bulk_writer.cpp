@@ -68,6 +68,7 @@ Result<std::unique_ptr<BulkWriter>> BulkWriter::open(const ClientOptions& option
   auto conf = make_conf(options,
                         {{"enable.idempotence", "true"},
                          {"acks", "all"},
+                         kOneRequestUnderWay,
                          {"compression.codec", "lz4"},
                          {"linger.ms", "20"},
                          {"batch.num.messages", "10000"},
@@ -75,7 +76,7 @@ Result<std::unique_ptr<BulkWriter>> BulkWriter::open(const ClientOptions& option
                          {"partitioner", "murmur2_random"},
                          {"delivery.report.only.error", "true"},
                          {"delivery.timeout.ms", "60000"}},
-                        {{"enable.idempotence", "a retry must not write twice"}});
+                        {{"enable.idempotence", "a retry must not write twice"}, kNotMoreUnderWay, kNotMoreUnderWayEither});
   if (!conf) return fail(conf.error());
   auto impl = std::make_unique<Impl>();
   impl->topic_name = topic;

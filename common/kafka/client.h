@@ -45,6 +45,15 @@ struct Forbidden {
 };
 Result<ConfPtr> make_conf(const ClientOptions& options, const std::vector<Setting>& defaults, const std::vector<Forbidden>& forbidden);
 
+// Every producer of ours has one request under way to a broker, no more. With more, librdkafka (2.0.2 and newer) may call a record
+// acknowledged that no log holds: the first request is refused (a topic just made, a leader that moves), the second is taken, for a broker
+// that remembers nothing of this producer takes any sequence number, and librdkafka concludes that the first was written too (its pull
+// request 2081, "implicit acks"). See docs/decisions/0003-one-request-under-way.md.
+inline constexpr Setting kOneRequestUnderWay{"max.in.flight.requests.per.connection", "1"};
+inline constexpr Forbidden kNotMoreUnderWay{kOneRequestUnderWay.name,
+                                            "with more than one, a record that was lost may count as acknowledged"};
+inline constexpr Forbidden kNotMoreUnderWayEither{"max.in.flight", kNotMoreUnderWay.why};  // the same setting's other name
+
 // What librdkafka tells about itself (broker away, authentication failed): logged, and the newest kept for /readyz.
 class ClientHealth {
  public:

@@ -35,6 +35,14 @@ Error request_error(const char* what, const TopicPartition& partition, rd_kafka_
           "is a broker reachable?", true};
 }
 
+// Before 2.1 rd_kafka_seek_partitions() waits a thousandth of the time that it is given (librdkafka #4230): on a busy machine a seek then
+// "times out" after 5 ms, again and again, while nothing is wrong.
+int seek_timeout(std::chrono::milliseconds timeout) {
+  constexpr int kFactorBefore21 = 1'000;
+  static const int factor = rd_kafka_version() >= 0x020100ff ? 1 : kFactorBefore21;
+  return static_cast<int>(timeout.count()) * factor;
+}
+
 // What is queued, without waiting. Before 2.1 the batch call may lose records when a seek, a pause or a rebalance happens beside it (known
 // issues of librdkafka 2.0.0, mended by its #4208), so there they are taken one by one: G7. A record that is skipped leaves no trace but
 // a gap in the offsets, and those have gaps of their own.
@@ -137,7 +145,7 @@ Result<void> PartitionQueue::seek(const TopicPartition& partition, std::int64_t 
     const TopicList list = new_topic_list(1);
     rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition)->offset = offset;
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (rd_kafka_error_t* failed = rd_kafka_seek_partitions(consumer_->client, list.get(), static_cast<int>(timeout.count()))) {
+    if (rd_kafka_error_t* failed = rd_kafka_seek_partitions(consumer_->client, list.get(), seek_timeout(timeout))) {
       error = rd_kafka_error_code(failed);
       rd_kafka_error_destroy(failed);
     } else {

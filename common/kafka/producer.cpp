@@ -69,16 +69,19 @@ Producer::~Producer() = default;
 
 Result<std::unique_ptr<Producer>> Producer::create(const ClientOptions& options) {
   // Letters may be as large as the records they hold, with base64 and context on top.
-  auto conf =
-      make_conf(options,
-                {{"enable.idempotence", "true"},
-                 {"acks", "all"},
-                 {"compression.codec", "lz4"},
-                 {"linger.ms", "0"},
-                 {"message.max.bytes", "33554432"},
-                 {"delivery.timeout.ms", "10000"},
-                 {"socket.keepalive.enable", "true"}},
-                {{"enable.idempotence", "letters must not be written twice by a retry"}, {"acks", "a letter must survive a broker"}});
+  auto conf = make_conf(options,
+                        {{"enable.idempotence", "true"},
+                         {"acks", "all"},
+                         kOneRequestUnderWay,
+                         {"compression.codec", "lz4"},
+                         {"linger.ms", "0"},
+                         {"message.max.bytes", "33554432"},
+                         {"delivery.timeout.ms", "10000"},
+                         {"socket.keepalive.enable", "true"}},
+                        {{"enable.idempotence", "letters must not be written twice by a retry"},
+                         {"acks", "a letter must survive a broker"},
+                         kNotMoreUnderWay,
+                         kNotMoreUnderWayEither});
   if (!conf) return fail(conf.error());
   auto impl = std::make_unique<Impl>();
   attach_callbacks(conf->get(), &impl->health);

@@ -17,9 +17,10 @@ namespace {
 namespace od = simdjson::ondemand;
 
 constexpr std::size_t kMaxReasonBytes = 400;
-// Only what is read of a bulk answer; `error` and `status` are of a request that failed as a whole.
+// A shard without a primary is waited for by the cluster, a minute by default: as long as a request of ours may take, so nobody would say
+// what is missing. Of the answer only what is read; `error` and `status` are of a request that failed as a whole.
 constexpr std::string_view kBulkFilter =
-    "filter_path=error.type,error.reason,status,errors,items.*.status,items.*._seq_no,items.*._primary_term,items.*.error.type,"
+    "timeout=20s&filter_path=error.type,error.reason,status,errors,items.*.status,items.*._seq_no,items.*._primary_term,items.*.error.type,"
     "items.*.error.reason";
 
 std::string cut(std::string_view text) {
@@ -196,10 +197,12 @@ Error error_of(const Answer& answer, std::string_view doing) {
   return out;
 }
 
-// A 400 that speaks of the index, not of the document: somebody closed it, or took the write alias away. No event is to blame (G19, G27).
+// A 400 that speaks of the index, not of the document: somebody closed it, took the write alias away, or named a pipeline for it that is
+// not there. No event is to blame (G19, G27).
 static bool is_about_the_index(const ItemAnswer& item) {
   if (item.error_type == "index_closed_exception") return true;
-  return item.error_type == "illegal_argument_exception" && item.reason.find("write index") != std::string::npos;
+  if (item.error_type != "illegal_argument_exception") return false;
+  return item.reason.find("write index") != std::string::npos || item.reason.starts_with("pipeline with id ");
 }
 
 Error error_of(const ItemAnswer& item, std::string_view doing) {
@@ -207,7 +210,7 @@ Error error_of(const ItemAnswer& item, std::string_view doing) {
   const bool passes = may_pass(item.status) || about_index;
   std::string hint = hint_of(item.status);
   if (item.status == 404) hint = "the index or its write alias is gone: start the worker anew";
-  if (about_index) hint = "open the index, or give it its write alias back; the worker goes on by itself";
+  if (about_index) hint = "open the index, or give it its write alias or pipeline back; the worker goes on by itself";
   return {passes ? ErrorCode::store_unavailable : ErrorCode::store_rejected,
           fmt::format("{}: the search store answers {} {}: {}", doing, item.status, item.error_type, item.reason), std::move(hint), passes};
 }

@@ -6,6 +6,7 @@
 #include <array>
 #include <set>
 
+#include "common/fault_point.h"
 #include "common/json.h"
 #include "sinks/elasticsearch/answer_json.h"
 #include "sinks/elasticsearch/checkpoints.h"
@@ -192,6 +193,7 @@ Result<void> decide_switch(Cluster& cluster, const ProjectionId& id) {
     return true;
   });
   if (!decided) return fail(decided.error());
+  FOLDLINE_FAULT_POINT("search.switch_decided");
   return {};
 }
 
@@ -207,8 +209,12 @@ Result<void> finish_switch(Cluster& cluster, const std::string& projection, std:
     if (auto ok = fence(cluster, {projection, other.number}); !ok) return ok;
     for (const ViewPlace& view : other.views) aliases.insert(view.alias);
   }
+  FOLDLINE_FAULT_POINT("search.switch_fenced");
   if (auto ok = move_aliases(cluster, *record, aliases); !ok) return ok;
-  return settle(cluster, projection, number);
+  FOLDLINE_FAULT_POINT("search.aliases_moved");
+  if (auto ok = settle(cluster, projection, number); !ok) return ok;
+  FOLDLINE_FAULT_POINT("search.switch_settled");
+  return {};
 }
 
 // The checkpoints are fenced first, so that a rebuild that still runs ends; its bulk requests find no alias, and make no index (G27).

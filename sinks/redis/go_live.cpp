@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/fault_point.h"
 #include "sinks/redis/errors.h"
 #include "sinks/redis/go_live_script.h"
 
@@ -60,6 +61,7 @@ Result<bool> GoLive::run() {
     if (state == GenerationState::building) {
       if (auto ok = check_names_tell(connection_, shared_); !ok) return fail(ok.error());
       if (auto begun = begin(live_number(*states)); !begun) return fail(begun.error());
+      FOLDLINE_FAULT_POINT("redis.switch_begun");
     } else if (state != GenerationState::switching) {
       return fail(ErrorCode::superseded, fmt::format("generation {} of {} is {}", to_, shared_.id.projection, to_string(state)),
                   "look at the generations: foldline rebuild FILE --list");
@@ -124,6 +126,7 @@ Result<GoLive::Went> GoLive::go_through(const At& at) {
   request.command({"EVAL", kNextPhaseScript, "1", switch_, to_, std::to_string(at.from), at.phase, away ? kPhaseIn : kPhaseRest});
   const auto done = run_script(request);
   if (!done) return fail(done.error());
+  FOLDLINE_FAULT_POINT("redis.switch_phase_ended");
   return Went::on;
 }
 
@@ -147,6 +150,7 @@ Result<GoLive::Went> GoLive::move_scanned(const At& at, const std::string& patte
       if (!done) return fail(done.error());
       if (!*done) return Went::elsewhere;
       waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(count));
+      FOLDLINE_FAULT_POINT("redis.switch_moved");
     }
     if (scans) {
       const Reply& found = replies->back();
@@ -229,6 +233,7 @@ Result<GoLive::Went> GoLive::finish(const At& at) {
   for (std::size_t i = 0; i < views->size(); ++i) request.add(views->text(i));
   const auto done = run_script(request);
   if (!done) return fail(done.error());
+  FOLDLINE_FAULT_POINT("redis.switch_ended");
   return *done ? Went::on : Went::elsewhere;
 }
 

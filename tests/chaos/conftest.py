@@ -21,6 +21,7 @@ from kit.ledger import Entry  # noqa: E402
 from kit.postgres_pair import PostgresPair  # noqa: E402
 from kit.redis_many import ClusterStore, SentinelStore  # noqa: E402
 from kit.redis_pair import RedisPair  # noqa: E402
+from kit.search_cluster import SearchCluster  # noqa: E402
 from kit.search_server import SearchServer  # noqa: E402
 from kit.world import make_world  # noqa: E402
 
@@ -57,16 +58,20 @@ class Pool:
             self._made[name] = make()
         return self._made[name]
 
-    def cluster(self, brokers: int = 1) -> KafkaCluster:
-        return self._get(f"kafka-{brokers}", lambda: KafkaCluster(brokers))
+    def cluster(self, brokers: int = 1, small_disk: int = 0) -> KafkaCluster:
+        return self._get(f"kafka-{brokers}-{small_disk}", lambda: KafkaCluster(brokers, small_disk))
 
     def store(self, kind: str):
         made = {
             "postgres": PostgresPair,
             "small disk": lambda: PostgresPair(disk_mb=160),
             "redis": RedisPair,
+<<<<<<< HEAD
             "redis cluster": ClusterStore,
             "redis sentinel": SentinelStore,
+=======
+            "search cluster": SearchCluster,
+>>>>>>> main
             "search": lambda: SearchServer(self._directory / "search"),
         }
         return self._get(kind, made[kind])
@@ -88,10 +93,10 @@ def open_world(binary, pool, tmp_path, seed, request):
     """open_world("postgres") → a world; the workers' logs are shown when the test fails."""
     made = []
 
-    def make(kind, brokers=1, store=""):
+    def make(kind, brokers=1, store="", small_disk=0):
         server = pool.store(store or kind)
         server.start()
-        cluster = pool.cluster(brokers)
+        cluster = pool.cluster(brokers, small_disk)
         cluster.start()
         cluster.flow()
         directory = tmp_path / f"world-{len(made)}"

@@ -14,15 +14,15 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "integration")]
 
+from faults import clock, kafka, network, postgres, redis, search, workers  # noqa: E402
+from kit.fault import Fault  # noqa: E402
 from kit.ledger import read_entries  # noqa: E402
 
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- the table begins: tests/chaos/table.py -->", "<!-- the table ends -->"
 AREAS = ["workers", "PostgreSQL", "Redis", "OpenSearch", "network", "Kafka", "log", "dead letters", "clock", "overload", "combined", "soak"]
 # What no machine of ours makes yet; each line says why.
-NOT_RUN = [
-    ("OpenSearch", "loss of a node of three", "one node runs here"),
-]
+NOT_RUN = []
 
 
 def recovery(seconds) -> str:
@@ -33,17 +33,39 @@ def recovery(seconds) -> str:
     return f"{statistics.median(seconds):g} ({max(seconds):g})"
 
 
+def who_is_told():
+    """By the fault's name: what docs/operating.md has a row for, or why nobody is told."""
+    out = {}
+    for module in (clock, kafka, network, postgres, redis, search, workers):
+        for value in vars(module).values():
+            for fault in value if isinstance(value, (list, tuple)) else ():
+                if isinstance(fault, Fault):
+                    told = fault.told
+                    heard = [told.ready and "`/readyz`", told.log and "log", told.metric and f"`{told.metric[0]}`"] if told else []
+                    out[fault.name] = ", ".join(part for part in heard if part) or f"nobody: {fault.untold}"
+    return out
+
+
+def heard(entry, known) -> str:
+    if entry["fault"] in known:
+        return known[entry["fault"]]
+    parts = [("/readyz", "`/readyz`"), ("log", "log"), ("metric", "metric")]
+    return ", ".join(shown for word, shown in parts if word in entry.get("told", "")) or "–"
+
+
 def rows(entries):
+    known = who_is_told()
     order = {area: number for number, area in enumerate(AREAS)}
     for entry in sorted(entries, key=lambda e: (order.get(e["area"], 99), e["store"], e["fault"])):
         note = f" ({entry['why']})" if entry["why"] and entry["result"] == "passed" else ""
+        told = heard(entry, known)
         head = f"| {entry['area']} | {entry['fault']}{note} | {entry['store']} |"
         if entry["result"] == "not run":
-            yield f"{head} not run: {entry['why']} | | | | |"
+            yield f"{head} not run: {entry['why']} | | | | | |"
         elif entry["result"] == "failed":
-            yield f"{head} {entry['times']} | {entry['events']:,} | **failed** | **failed** | {recovery(entry['recovery_s'])} |"
+            yield f"{head} {entry['times']} | {entry['events']:,} | **failed** | **failed** | {recovery(entry['recovery_s'])} | {told} |"
         else:
-            yield f"{head} {entry['times']} | {entry['events']:,} | {entry['lost']} | {entry['doubled']} | {recovery(entry['recovery_s'])} |"
+            yield f"{head} {entry['times']} | {entry['events']:,} | {entry['lost']} | {entry['doubled']} | {recovery(entry['recovery_s'])} | {told} |"
 
 
 def page_table(entries) -> str:
@@ -54,10 +76,10 @@ def page_table(entries) -> str:
         f"{sum(e['times'] for e in entries):,} faults, {sum(e['events'] for e in entries):,} events compared, "
         f"{sum(e['lost'] for e in entries)} lost, {sum(e['doubled'] for e in entries)} doubled.",
         "",
-        "| part | fault | store | times | events | lost | doubled | recovery s: median (worst) |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| part | fault | store | times | events | lost | doubled | recovery s: median (worst) | who is told |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
         *rows(entries),
-        *(f"| {area} | {fault} | – | not run: {why} | | | | |" for area, fault, why in NOT_RUN),
+        *(f"| {area} | {fault} | – | not run: {why} | | | | | |" for area, fault, why in NOT_RUN),
     ]
     return "\n".join(lines)
 

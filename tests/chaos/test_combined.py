@@ -1,5 +1,6 @@
 """Faults combined at random, one to three at a time: SEED repeats a run."""
 
+import dataclasses
 import os
 
 import pytest
@@ -16,9 +17,9 @@ OF_STORE = {
 
 
 def faults_of(store):
-    both = workers.COMBINABLE + network.COMBINABLE + kafka.COMBINABLE + OF_STORE[store]
-    unique = {fault.name if fault not in OF_STORE[store] else f"{store}: {fault.name}": fault for fault in both}
-    return list(unique.values())
+    """Each with a name of its own: a worker and a server both know a `kill -9`."""
+    of_store = [dataclasses.replace(fault, name=f"{store}: {fault.name}") for fault in OF_STORE[store]]
+    return workers.COMBINABLE + network.COMBINABLE + kafka.COMBINABLE + of_store
 
 
 @pytest.mark.parametrize("store", [pytest.param("postgres", marks=pytest.mark.short), "redis", "search"])

@@ -335,6 +335,41 @@ def test_the_letter_topic_takes_no_large_record(open_world, book):
     letters_fault(world, entry, strike, heal, "waiting_letters")
 
 
+def test_the_letter_topic_has_too_few_replicas(open_world, book):
+    """It asks for three copies in step, and a broker is away: every record is refused (NOT_ENOUGH_REPLICAS), while the source goes on."""
+    entry = book("dead letters", "the topic refuses records: too few replicas in step", "postgres")
+    world = open_world("postgres", 3)
+    topic = confluent_kafka.admin.NewTopic(world.scenario.letter_topic, 1, 3, config={"min.insync.replicas": "3"})
+    world.scenario.kafka._admin.create_topics([topic])[world.scenario.letter_topic].result(30)
+    broker = world.cluster.brokers[2]
+
+    def heal():
+        broker.start()
+        broker.wait_started()
+
+    letters_fault(world, entry, broker.server.kill, heal, "waiting_letters")
+
+
+def test_the_letter_topics_disk_is_full(open_world, book):
+    """Its one replica stands on a broker whose disk takes nothing more: the broker ends, and comes back when there is room."""
+    entry = book("dead letters", "the disk of the topic's only broker is full", "postgres")
+    world = open_world("postgres", 3, small_disk=2)
+    topic = confluent_kafka.admin.NewTopic(world.scenario.letter_topic, 1, replica_assignment=[[2]], config={"min.insync.replicas": "1"})
+    world.scenario.kafka._admin.create_topics([topic])[world.scenario.letter_topic].result(30)
+    broker = world.cluster.brokers[1]
+
+    def strike():
+        broker.fill_disk()
+
+    def heal():
+        broker.empty_disk()
+        broker.server.kill()
+        broker.start()
+        broker.wait_started()
+
+    letters_fault(world, entry, strike, heal, "waiting_letters")
+
+
 def test_the_letter_topic_is_deleted(open_world, book):
     """It is made again; no event whose letter was not acknowledged is passed over."""
     entry = book("dead letters", "the topic deleted under a running worker", "postgres")

@@ -15,6 +15,8 @@ import pytest
 from harness.scenario import pick_seed
 from harness.servers import ROOT
 from harness.waiting import wait_until
+from harness.worker import run_once
+from oracle import compare, orders
 
 ROOMS = ("common", "config", "projectors", "sinks", "engine", "cmd")
 POINT = re.compile(r'FOLDLINE_FAULT_POINT\("([a-z]+)\.([a-z_]+)"\)')
@@ -24,9 +26,12 @@ SESSIONS = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1000, "topic.me
 SMALL_BATCHES = ("--max-batch-records", "60")
 # Reached once at every start; the others by each batch.
 AT_START = {"engine.opened", "postgres.ownership_taken", "postgres.staging_made", "redis.ownership_taken", "search.ownership_taken"}
-# Points of ways that the order events do not take. search.put_back: the contract test ARefusedBatchIsPutBackOverLostAnswers loses answers
-# there; no test kills a worker there (docs/search.md names what that may leave).
-ELSEWHERE = {"search.put_back"}
+# Points of ways that the order events do not take; tests of their own kill there.
+SWITCH = {
+    "redis": ("redis.switch_begun", "redis.switch_moved", "redis.switch_phase_ended", "redis.switch_ended"),
+    "search": ("search.switch_decided", "search.switch_fenced", "search.aliases_moved", "search.switch_settled"),
+}
+ELSEWHERE = {"search.put_back", *SWITCH["redis"], *SWITCH["search"]}
 
 
 def points_of_sources():
@@ -138,3 +143,90 @@ def test_frozen_past_the_session_and_thawed(any_store, faulty_binary):
         assert other.running and frozen.running
         frozen.kill()
         other.kill()
+
+
+FIRST_LETTER = ("engine.prepared", "engine.letters_written", "engine.commit_answered", "engine.checkpoint_moved")
+LETTER_ROUNDS = int(os.environ.get("FOLDLINE_ROUNDS", 4))  # a new letter topic in each
+
+
+@pytest.mark.slow
+def test_killed_around_the_first_letter_of_a_new_topic(any_store, faulty_binary):
+    """G28: the topic is made by the worker that dies, or by its heir, and holds every letter however young it is."""
+    world = any_store
+    rng = random.Random(pick_seed())
+    for number in range(LETTER_ROUNDS):
+        world.topic = f"{world.name}.orders{number}"
+        # A group of its own: a static member that comes back with other topics would get its old partitions again.
+        world.make_topic(1).write_file(options=STATIC, group=f"{world.name}-{number}")
+        world.generate(300, seed=number + 1, malformed=rng.choice((0.01, 0.05, 0.3)))
+        point = rng.choice(FIRST_LETTER)
+        victim = faulty(world, faulty_binary, point, rng.randint(1, 3), "kill")
+        assert victim.wait_exit() == -signal.SIGKILL, victim.log_tail()
+        heir = world.start_worker(*SMALL_BATCHES)
+        world.wait_caught_up()
+        assert heir.stop() == 0
+        told = {f"{letter['topic']}:{letter['partition']}:{letter['offset']}" for letter in world.letters()}
+        expected = world.expected_cache() if world.store == "redis" else world.expected()
+        assert told == set(expected.letters), f"round {number}, killed at {point}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("any_store", ("redis", "search"), indirect=True)
+def test_killed_at_every_step_of_a_generation_switch(any_store, faulty_binary):
+    """The rebuild dies while its generation goes live; `--resume` ends the switch, and the views are the fold."""
+    world = any_store
+    rng = random.Random(pick_seed())
+    world.make_topic(2).write_file(options=STATIC)
+    world.generate(4_000, duplicates=0.1)
+    for number, point in enumerate(SWITCH[world.store]):
+        if number == 0:
+            worker = world.start_worker()
+            world.wait_caught_up()
+            assert worker.stop() == 0
+        nth = rng.randint(1, 8) if point == "redis.switch_moved" else 1
+        killed = run_once(faulty_binary, ["rebuild", str(world.file)], {**world.env, "FOLDLINE_FAULT": f"{point}:{nth}:kill"}, 120)
+        assert killed.returncode == -signal.SIGKILL, f"{point}:{nth}: {killed.returncode}\n{killed.stdout}{killed.stderr}"
+        listed = run_once(world.binary, ["rebuild", str(world.file), "--list"], world.env).stdout
+        print(f"{point}:{nth}: {listed.split()}")
+        if "switching" in listed or "going live" in listed or "building" in listed:
+            resumed = run_once(world.binary, ["rebuild", str(world.file), "--resume"], world.env, 120)
+            assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+        world.generate(500, seed=100 + number)
+        worker = world.start_worker()
+        world.wait_caught_up()
+        world.check()
+        assert worker.stop() == 0
+
+
+@pytest.mark.slow
+def test_killed_while_a_refused_batch_is_put_back(search_scenario, faulty_binary):
+    """G28: the store refuses one document in the middle of a batch; the worker dies while it puts the others back."""
+    world = search_scenario
+    world.make_topic(1).write_file(options=SESSIONS)
+    for number in range(50):
+        world.place(f"before-{number}", customer_id=str(number))
+    world.kafka.flush()
+    worker = world.start_worker(*SMALL_BATCHES)
+    world.wait_caught_up()
+    assert worker.stop() == 0
+    # Somebody has the customers indexed as numbers, too (a sub-field survives our own update of the mapping): one that is none is refused.
+    index = f"/{world.name}-fact_orders-g1/_mapping"
+    customer = world.search.ask("GET", index)[f"{world.name}-fact_orders-g1"]["mappings"]["properties"]["customer_id"]
+    customer.setdefault("fields", {})["as_number"] = {"type": "long"}
+    world.search.ask("PUT", index, {"properties": {"customer_id": customer}})
+    for round_number in range(3):
+        for number in range(50):
+            refused = number == 20 + round_number
+            world.place(f"after-{round_number}-{number}", customer_id="nobody" if refused else str(number))
+        world.kafka.flush()
+        victim = faulty(world, faulty_binary, "search.put_back", 1, "kill")
+        assert victim.wait_exit() == -signal.SIGKILL, victim.log_tail()
+        heir = world.start_worker(*SMALL_BATCHES)
+        world.wait_caught_up()
+        records = world.kafka.read(world.topic)
+        poison = [record for record in records[0] if b"nobody" in record.value]
+        expected = orders.fold({0: [record for record in records[0] if record not in poison]})
+        expected.letters.update({record.position: "refused by the store" for record in poison})
+        found = compare.differences(expected, world.fact_orders(), world.daily_revenue(), world.letters())
+        assert len(poison) == round_number + 1 and not found, "\n".join(found)
+        assert heir.stop() == 0

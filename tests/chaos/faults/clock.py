@@ -46,7 +46,7 @@ ENVIRONMENT = (
 
 
 def faults():
-    options = dict(stores=STORES, worker_env=ENVIRONMENT, needs=no_library, progress_goes_on=True, hold_s=(3, 6))
+    options = dict(untold="nothing that Foldline decides hangs on the calendar", stores=STORES, worker_env=ENVIRONMENT, needs=no_library, progress_goes_on=True, hold_s=(3, 6))
     return [
         Fault("clock one day ahead, and back", step("+1d"), back, **options),
         Fault("clock one day back, and ahead", step("-1d"), back, **options),

@@ -5,7 +5,7 @@ import time
 from typing import Callable, List
 
 from harness.proxy import Proxy
-from kit.fault import Fault, Told, WAITING_STORE
+from kit.fault import RETRIES, Fault, Told, WAITING_STORE
 from kit.world import World
 
 STORES = ("postgres", "redis", "search")
@@ -62,24 +62,25 @@ class Link:
         for proxy in self.proxies(world):
             proxy.flow()
 
-    def faults(self, name: str, stores, away: Told, silent: Told) -> List[Fault]:
+    def faults(self, name: str, stores, reset: Told, away: Told, silent: Told) -> List[Fault]:
         """`silent`: what tells that nothing moves although no connection has ended: within a minute."""
         return [
-            Fault(f"{name}: latency of 100 ms each way", self.far, self.flow, stores=stores, hold_s=(5, 6), times=1, progress_goes_on=True),
-            Fault(f"{name}: 64 kB/s", self.thin, self.flow, stores=stores, hold_s=(5, 6), times=1, progress_goes_on=True),
-            Fault(f"{name}: reset again and again", self.cut_again_and_again, self.flow, stores=stores, hold_s=(0, 0.5)),
+            Fault(f"{name}: latency of 100 ms each way", self.far, self.flow, untold=SLOWER, stores=stores, hold_s=(5, 6), times=1, progress_goes_on=True),
+            Fault(f"{name}: 64 kB/s", self.thin, self.flow, untold=SLOWER, stores=stores, hold_s=(5, 6), times=1, progress_goes_on=True),
+            Fault(f"{name}: reset again and again", self.cut_again_and_again, self.flow, reset, stores=stores, hold_s=(0, 0.5)),
             Fault(f"{name}: refused", self.refuse, self.flow, away, stores=stores, hold_s=(1, 3)),
             Fault(f"{name}: half-open", self.half_open, self.end_half_open, silent, stores=stores, times=1),
             Fault(f"{name}: answers lost, one way", self.swallow, self.end_half_open, silent, stores=stores, times=1),
         ]
 
 
+SLOWER = "nothing fails; foldline_commit_seconds, foldline_latency_seconds and foldline_lag grow"
 KAFKA_AWAY = Told("broker", "broker", within_s=60)
-STORE_AWAY = Told("", "waiting for the store", WAITING_STORE)
+STORE_AWAY = Told("waiting_store", "waiting for the store", WAITING_STORE)
 STORE = Link(store_link)
 KAFKA = Link(kafka_link)
 FAULTS = [
-    *STORE.faults("store", STORES, STORE_AWAY, dataclasses.replace(STORE_AWAY, within_s=60)),
-    *KAFKA.faults("Kafka", ("postgres",), KAFKA_AWAY, dataclasses.replace(KAFKA_AWAY, within_s=60)),
+    *STORE.faults("store", STORES, Told(log="waiting for the store", metric=RETRIES), STORE_AWAY, dataclasses.replace(STORE_AWAY, within_s=60)),
+    *KAFKA.faults("Kafka", ("postgres",), Told(log="kafka client: "), KAFKA_AWAY, dataclasses.replace(KAFKA_AWAY, within_s=60)),
 ]
 COMBINABLE = [f for f in FAULTS if f.name.split(": ")[1].split()[0] in ("reset", "refused")]

@@ -7,7 +7,7 @@ import psycopg2
 
 from faults.server import kill, start, stop
 from harness.waiting import wait_until
-from kit.fault import Fault, RETRIES, Told, WAITING_STORE, nothing
+from kit.fault import Fault, RETRIES, REWINDS, Told, WAITING_STORE, nothing
 from kit.world import World
 
 AWAY = Told("PostgreSQL", "waiting for the store", WAITING_STORE)
@@ -174,15 +174,15 @@ STOP_TOLD = Told("PostgreSQL", "waiting for the store", WAITING_STORE)
 FAULTS = [
     Fault("kill -9 of the server", kill, start, STOP_TOLD, times=3, short=True),
     Fault("restart (fast)", stop, start, STOP_TOLD),
-    Fault("failover to a streaming replica that is behind", fail_over, nothing, times=2, hold_s=(0, 0.5), short=True),
+    Fault("failover to a streaming replica that is behind", fail_over, nothing, Told(log="a checkpoint moved back", metric=REWINDS), times=2, hold_s=(0, 0.5), short=True),
     Fault("cut in the middle of COPY", cut_in_a_copy, flow, Told(log="waiting for the store", metric=RETRIES), times=8, hold_s=(0, 0.3)),
-    Fault("cut between COMMIT and its answer", lose_an_answer, flow, times=10, hold_s=(0, 0.3), short=True),
+    Fault("cut between COMMIT and its answer", lose_an_answer, flow, untold="over within a second, and mostly between two commits; the next connection asks what came of the last one (G5)", times=10, hold_s=(0, 0.3), short=True),
     Fault("a table locked past the lock time-out", lock_a_table, unlock, Told("lock", "waiting for the store", WAITING_STORE), times=1, hold_s=(2, 4)),
     Fault("the checkpoints locked past the lock time-out", lock_checkpoints, unlock, Told("lock", "waiting for the store", WAITING_STORE), times=1, hold_s=(2, 4)),
-    Fault("deadlocks with a foreign session", deadlock, end_deadlock, times=2),
+    Fault("deadlocks with a foreign session", deadlock, end_deadlock, untold="the victim is tried again at once (40P01), and is mostly the foreign session", times=2),
     Fault("max_connections reached", take_all_connections, give_connections, Told("connection", "store", WAITING_STORE), times=1, hold_s=(2, 4)),
     Fault("read-only mode", read_only, read_write, Told("read-only", "waiting for the store", WAITING_STORE)),
-    Fault("sessions ended by an idle-session killer", end_sessions, nothing, times=5, hold_s=(0, 1)),
+    Fault("sessions ended by an idle-session killer", end_sessions, nothing, untold="over within a second: the worker connects again; foldline_store_retries_total if it struck a commit", times=5, hold_s=(0, 1)),
 ]
-DISK = [Fault("disk full", fill_disk, empty_disk, Told("", "waiting for the store", WAITING_STORE), times=2, hold_s=(2, 4))]
+DISK = [Fault("disk full", fill_disk, empty_disk, Told("No space left on device", "No space left on device", WAITING_STORE), times=2, hold_s=(2, 4))]
 COMBINABLE = [fault for fault in FAULTS if fault.name.split()[0] in ("kill", "restart", "cut", "read-only", "sessions")]

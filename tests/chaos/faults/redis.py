@@ -5,7 +5,7 @@ import time
 
 from faults.server import kill, start, stop
 from harness.waiting import wait_until
-from kit.fault import Fault, Told, WAITING_STORE, nothing
+from kit.fault import Fault, RETRIES, REWINDS, Told, WAITING_STORE, nothing
 from kit.world import World
 
 STORES = ("redis",)
@@ -118,17 +118,19 @@ def flow(world: World) -> None:
     world.store.proxy.flow()
 
 
+FELL_BACK = Told(log="a checkpoint moved back", metric=REWINDS)
+CUT = Told(log="waiting for the store", metric=RETRIES)
 FAULTS = [
     Fault("kill -9", kill, start, AWAY, times=3, stores=STORES, short=True),
     Fault("restart", stop, start, AWAY, stores=STORES),
-    Fault("restart with older data (AOF lost)", forget, nothing, stores=STORES, hold_s=(0, 0.5), times=3, short=True),
-    Fault("failover to a replica that is behind", fail_over, nothing, stores=STORES, hold_s=(0, 0.5)),
+    Fault("restart with older data (AOF lost)", forget, nothing, FELL_BACK, stores=STORES, hold_s=(0, 0.5), times=3, short=True),
+    Fault("failover to a replica that is behind", fail_over, nothing, FELL_BACK, stores=STORES, hold_s=(0, 0.5)),
     Fault("demoted to a replica (READONLY)", demote, promote, Told("replica", "waiting for the store", WAITING_STORE), stores=STORES),
     Fault("maxmemory reached", fill, make_room, Told("maxmemory", "OOM", WAITING_STORE), stores=STORES),
     Fault("eviction switched on", evict, keep, Told("maxmemory-policy", "noeviction", WAITING_STORE), stores=STORES),
-    Fault("SCRIPT FLUSH", flush_scripts, nothing, stores=STORES, hold_s=(0, 0.2)),
+    Fault("SCRIPT FLUSH", flush_scripts, nothing, untold="the script is sent again at once, with the same commit", stores=STORES, hold_s=(0, 0.2)),
     Fault("a foreign script that blocks (BUSY)", block, unblock, AWAY, stores=STORES, times=1),
-    Fault("cut in the middle of a commit", cut_in_a_script, flow, stores=STORES, times=8, hold_s=(0, 0.2)),
-    Fault("cut between a commit and its answer", lose_an_answer, flow, stores=STORES, times=10, hold_s=(0, 0.2)),
+    Fault("cut in the middle of a commit", cut_in_a_script, flow, CUT, stores=STORES, times=8, hold_s=(0, 0.2)),
+    Fault("cut between a commit and its answer", lose_an_answer, flow, untold="over within a second, and mostly between two commits; the next connection asks what came of the last one (G5)", stores=STORES, times=10, hold_s=(0, 0.2)),
 ]
 COMBINABLE = [f for f in FAULTS if f.name.split()[0] in ("kill", "restart", "SCRIPT", "cut", "maxmemory") and "older" not in f.name]

@@ -6,7 +6,7 @@ import signal
 import time
 
 from harness.waiting import wait_until
-from kit.fault import Fault, nothing
+from kit.fault import REBALANCES, Fault, Told, nothing
 from kit.world import World
 
 CGROUP = pathlib.Path("/sys/fs/cgroup/memory")
@@ -90,11 +90,12 @@ def _remove(group: pathlib.Path) -> bool:
         return False
 
 
+TAKEN_OVER = Told(log="partitions revoked", metric=REBALANCES, afterwards=True)
 FAULTS = [
-    Fault("kill -9", kill, add, times=6, workers=2, stores=STORES, hold_s=(0, 1), short=True),
-    Fault("SIGSTOP past the session, SIGCONT", freeze, thaw, workers=2, stores=STORES, hold_s=(0, 1), short=True),
-    Fault("scale 1→4→2→1 under load", scale, scale_to_one, times=1, hold_s=(2, 3), stores=STORES),
-    Fault("rolling restart of three", replace_all, nothing, workers=3, times=1, stores=("postgres",)),
-    Fault("OOM kill by a memory cgroup", run_out_of_memory, add, times=2, needs=no_memory_cgroup, stores=("postgres",)),
+    Fault("kill -9", kill, add, TAKEN_OVER, times=6, workers=2, stores=STORES, hold_s=(0, 1), short=True),
+    Fault("SIGSTOP past the session, SIGCONT", freeze, thaw, TAKEN_OVER, workers=2, stores=STORES, hold_s=(0, 1), short=True),
+    Fault("scale 1→4→2→1 under load", scale, scale_to_one, Told(log="partitions revoked"), times=1, hold_s=(2, 3), stores=STORES),
+    Fault("rolling restart of three", replace_all, nothing, untold="wanted: each start and stop stands in its own log", workers=3, times=1, stores=("postgres",)),
+    Fault("OOM kill by a memory cgroup", run_out_of_memory, add, TAKEN_OVER, times=2, needs=no_memory_cgroup, stores=("postgres",)),
 ]
 COMBINABLE = [fault for fault in FAULTS if fault.name in ("kill -9",)]

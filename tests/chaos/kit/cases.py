@@ -23,5 +23,6 @@ def run_alone(area: str, fault: Fault, store: str, open_world, book, brokers: in
     if why_not:
         entry.result, entry.why = "not run", why_not
         pytest.skip(why_not)
+    entry.told = f"nobody: {fault.untold}" if fault.untold else ""
     driver.alone(open_world(store, brokers, server), fault, entry)
     print(f"{area}: {fault.name} ({store}): {entry.times} times, {entry.events} events, recovered after {entry.recovery_s} s")

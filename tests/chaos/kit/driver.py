@@ -108,7 +108,7 @@ def strike_once(world: World, fault: Fault, entry: Entry) -> None:
     fault.strike(world)
     entry.times += 1
     try:
-        if listener:
+        if listener and not fault.told.afterwards:
             entry.told = listener.wait()
         if fault.progress_goes_on:
             wait_progress(world)
@@ -117,6 +117,8 @@ def strike_once(world: World, fault: Fault, entry: Entry) -> None:
     finally:
         fault.heal(world)
     entry.recovery_s.append(round(wait_recovered(world), 1))
+    if listener and fault.told.afterwards:
+        entry.told = listener.wait()
 
 
 def finish(world: World, entry: Entry) -> None:
@@ -152,23 +154,87 @@ def alone(world: World, fault: Fault, entry: Entry) -> None:
 
 
 def combined(world: World, faults: List[Fault], rounds: int, entry: Entry) -> List[str]:
-    """One to three faults at a time, overlapping, ended in any order."""
+    """One to three faults at a time, overlapping, ended in any order. Of a round that fails the story is printed, and the line that repeats it."""
     world.notes["combined"] = True
     begin(world, 2)
     story: List[str] = []
-    for _ in range(rounds):
-        wait_progress(world, 50)
-        chosen = world.random.sample(faults, world.random.randint(1, 3))
-        # Two that are ended by the same hand would end each other.
-        chosen = [fault for number, fault in enumerate(chosen) if fault.heal not in [other.heal for other in chosen[:number]] or fault.heal is nothing]
-        story.append(" + ".join(fault.name for fault in chosen))
-        print("strikes:", story[-1], flush=True)
-        for fault in chosen:
-            fault.strike(world)
-            entry.times += 1
-            time.sleep(world.random.uniform(0, 1.5))
-        for fault in world.random.sample(chosen, len(chosen)):
-            fault.heal(world)
-        entry.recovery_s.append(round(wait_recovered(world), 1))
-    finish(world, entry)
+    told = told_rounds()
+    try:
+        for number in range(len(told) or rounds):
+            wait_progress(world, 50)
+            chosen = [by_name(faults, name) for name in told[number]] if told else choose(world.random, faults)
+            story.append(" + ".join(fault.name for fault in chosen))
+            print(f"round {number + 1} strikes: {story[-1]}", flush=True)
+            for place, fault in enumerate(chosen):
+                entry.times += strike_among_others(world, fault, first=place == 0)
+                time.sleep(world.random.uniform(0, 1.5))
+            ends = world.random.sample(chosen, len(chosen))
+            print(f"round {number + 1} ends: {' + '.join(fault.name for fault in ends)}", flush=True)
+            heal_all(world, ends)
+            entry.recovery_s.append(round(wait_recovered(world), 1))
+        finish(world, entry)
+    except BaseException:
+        print(how_to_repeat(world, rounds, story), flush=True)
+        raise
     return story
+
+
+def strike_among_others(world: World, fault: Fault, first: bool) -> int:
+    """1 if it was carried out. What is dead already can't be filled, and where nothing flows no batch is cut in its middle."""
+    try:
+        fault.strike(world)
+        return 1
+    except Exception as error:  # of a server's client, or of a wait: the round's own checks follow
+        if first:
+            raise
+        print(f"    {fault.name}: not while the others last ({str(error).splitlines()[0][:100]})", flush=True)
+        return 0
+
+
+def heal_all(world: World, ends: List[Fault]) -> None:
+    """One that needs a server which another one has to bring back is tried again behind it."""
+    while ends:
+        left, problem = [], None
+        for fault in ends:
+            try:
+                fault.heal(world)
+            except KeyError:
+                pass  # it never struck: it has left nothing to end
+            except Exception as error:
+                left.append(fault)
+                problem = error
+        if len(left) == len(ends):
+            raise problem
+        ends = left
+
+
+def choose(random, faults: List[Fault]) -> List[Fault]:
+    chosen = random.sample(faults, random.randint(1, 3))
+    # Two that are ended by the same hand would end each other.
+    return [fault for number, fault in enumerate(chosen) if fault.heal not in [other.heal for other in chosen[:number]] or fault.heal is nothing]
+
+
+def told_rounds() -> List[List[str]]:
+    """FOLDLINE_STORY="kill -9 + postgres: restart (fast); store: refused": these rounds and no others."""
+    told = os.environ.get("FOLDLINE_STORY", "")
+    return [[name.strip() for name in one.split(" + ")] for one in told.split(";") if one.strip()]
+
+
+def by_name(faults: List[Fault], name: str) -> Fault:
+    found = [fault for fault in faults if fault.name == name]
+    assert found, f"no fault is called {name!r}; there are: {', '.join(fault.name for fault in faults)}"
+    return found[0]
+
+
+def how_to_repeat(world: World, rounds: int, story: List[str]) -> str:
+    """A seed repeats the choices and the pauses; only the machine's own timing is its own."""
+    run = f"tests/chaos/run -k 'combined and {world.kind}'"
+    return "\n".join(
+        [
+            f"round {len(story)} of {rounds} failed. All of it again, with the same choices and pauses:",
+            f"    SEED={world.seed} FOLDLINE_ROUNDS={rounds} {run}",
+            "that round alone:",
+            f"    SEED={world.seed} FOLDLINE_STORY='{story[-1] if story else ''}' {run}",
+            f"{world.name}: topic {world.scenario.topic}, committed {committed_or_none(world)}, workers {[w.exit_code if not w.running else w.pid for w in world.fleet]}",
+        ]
+    )

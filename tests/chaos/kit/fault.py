@@ -19,6 +19,7 @@ class Told:
     log: str = ""
     metric: Optional[Tuple[str, Dict[str, str]]] = None
     within_s: float = 40
+    afterwards: bool = False  # it is told once the fault has ended: by who takes over, by who comes back
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Fault:
     strike: Callable[[World], None]
     heal: Callable[[World], None]
     told: Optional[Told] = None
+    untold: str = ""  # why nobody is told; each fault has the one or the other
     hold_s: Tuple[float, float] = (0.5, 2.0)  # how long it lasts once it is told
     times: int = 2
     workers: int = 1
@@ -40,6 +42,8 @@ class Fault:
 
 WAITING_STORE = ("foldline_lane_state", {"state": "waiting_store"})
 RETRIES = ("foldline_store_retries_total", {})
+REWINDS = ("foldline_rewinds_total", {})
+REBALANCES = ("foldline_rebalances_total", {})
 
 
 def nothing(_: World) -> None:

@@ -6,16 +6,18 @@ import os
 import pathlib
 import secrets
 import signal
-from typing import Dict, List
+import subprocess
+from typing import Dict, List, Optional
 
 from harness.kafka import Kafka
 from harness.proxy import Proxy
 from harness.servers import ROOT, Stack
 from harness.waiting import wait_until
 
-from .processes import Place, Server, free_port, run_as_server_user
+from .processes import SERVER_USER, Place, Server, free_port, run_as_server_user, server_group
 
 START_TIMEOUT_S = 120
+SMALL_DISK_MB = 200
 CONFIGURATION = ROOT / "deploy" / "local" / "servers" / "kafka"
 
 PROPERTIES = """\
@@ -51,10 +53,14 @@ log.initial.task.delay.ms=1000
 """
 
 
-def jars() -> List[pathlib.Path]:
-    """Where deploy/local/stack keeps Kafka's jars."""
+def cache() -> pathlib.Path:
+    """Where deploy/local/stack keeps the jars of servers."""
     home = pathlib.Path("/var/cache") if os.geteuid() == 0 else pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
-    return sorted(pathlib.Path(os.environ.get("FOLDLINE_CACHE", home / "foldline")).glob("kafka-*"))
+    return pathlib.Path(os.environ.get("FOLDLINE_CACHE", home / "foldline"))
+
+
+def jars() -> List[pathlib.Path]:
+    return sorted(cache().glob("kafka-*"))
 
 
 def fetch_jars() -> None:
@@ -64,9 +70,11 @@ def fetch_jars() -> None:
 
 
 class Broker:
-    def __init__(self, node: int, place: Place):
+    def __init__(self, node: int, place: Place, disk_mb: int = 0):
         self.node = node
         self.place = place
+        self._disk_mb = disk_mb
+        self._disk: Optional[subprocess.Popen] = None  # holds the mount namespace, so that the disk outlives the broker
         self.ports = {name: free_port() for name in ("direct", "worker", "controller")}
         self.proxy = Proxy(("127.0.0.1", self.ports["worker"]))
         self.data = place.directory(f"data-{node}")
@@ -78,9 +86,46 @@ class Broker:
 
     def prepare(self, properties: str, cluster_id: str) -> None:
         file = self.place.file(f"server-{self.node}.properties", properties)
-        run_as_server_user(self.java("64m", "WARN", "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(file)), self.place.path)
+        if self._disk_mb:
+            self._mount()
+        form = self.java("64m", "WARN", "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(file))
+        command = self.java("256m", "INFO", "kafka.Kafka", str(file))
         log = self.place.path / f"broker-{self.node}.log"
-        self.server = Server(self.java("256m", "INFO", "kafka.Kafka", str(file)), log, self.place.path)
+        if self._disk is None:
+            run_as_server_user(form, self.place.path)
+            self.server = Server(command, log, self.place.path)
+        else:
+            subprocess.run([*self._within(), *form], check=True, capture_output=True, timeout=60)
+            self.server = Server([*self._within(), *command], log, self.place.path, drop=False)
+
+    # A small disk: a tmpfs that only this broker sees
+
+    def _mount(self) -> None:
+        script = f"mount -t tmpfs -o size={self._disk_mb}m,mode=0777 foldline-chaos {self.data} && echo mounted && exec sleep infinity"
+        self._disk = subprocess.Popen(["unshare", "-m", "sh", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        assert self._disk.stdout is not None and self._disk.stdout.readline() == "mounted\n", "the small disk can't be mounted"
+
+    def _within(self) -> List[str]:
+        drop = ["setpriv", f"--reuid={SERVER_USER}", f"--regid={server_group()}", "--clear-groups"] if os.geteuid() == 0 else []
+        return ["nsenter", "-m", "-t", str(self._disk.pid), *drop]
+
+    def fill_disk(self) -> None:
+        with open(f"/proc/{self._disk.pid}/root{self.data}/filler", "wb", buffering=0) as filler:
+            try:
+                while True:
+                    filler.write(b"\0" * 4096)
+            except OSError:
+                pass
+
+    def empty_disk(self) -> None:
+        pathlib.Path(f"/proc/{self._disk.pid}/root{self.data}/filler").unlink(missing_ok=True)
+
+    def down(self) -> None:
+        self.server.kill()
+        if self._disk is not None:
+            self._disk.kill()
+            self._disk.wait()
+        self.proxy.close()
 
     def start(self) -> None:
         if not self.server.running:
@@ -95,11 +140,12 @@ class Broker:
 
 
 class KafkaCluster:
-    def __init__(self, brokers: int = 3):
+    def __init__(self, brokers: int = 3, small_disk: int = 0):
+        """`small_disk`: the number of the broker whose disk is a small one."""
         fetch_jars()
         self.place = Place("kafka")
         self.place.file("log4j2.properties", (CONFIGURATION / "log4j2.properties").read_text())
-        self.brokers = [Broker(node, self.place) for node in range(1, brokers + 1)]
+        self.brokers = [Broker(node, self.place, SMALL_DISK_MB if node == small_disk else 0) for node in range(1, brokers + 1)]
         cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=").replace("-", "A")
         for broker in self.brokers:
             broker.prepare(self._properties(broker), cluster_id)
@@ -156,6 +202,5 @@ class KafkaCluster:
 
     def down(self) -> None:
         for broker in self.brokers:
-            broker.server.kill()
-            broker.proxy.close()
+            broker.down()
         self.place.remove()

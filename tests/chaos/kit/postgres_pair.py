@@ -11,7 +11,7 @@ import psycopg2
 from harness.proxy import Proxy
 from harness.waiting import wait_until
 
-from .processes import Place, SERVER_USER, Server, _group, free_port, run_as_server_user
+from .processes import SERVER_USER, Place, Server, free_port, run_as_server_user, server_group
 
 USER = "chaos"
 READY_TIMEOUT_S = 60
@@ -50,12 +50,14 @@ class Node:
         self.server = Server(command, place.path / f"{name}.log", place.path, drop=not disk_mb)
 
     def _on_small_disk(self, command: List[str]) -> List[str]:
-        """A tmpfs in a mount namespace of the server's own: nobody else sees it, and it goes with the server."""
-        drop = f"setpriv --reuid={SERVER_USER} --regid={_group()} --clear-groups" if os.geteuid() == 0 else ""
+        """A tmpfs in a mount namespace of the server's own: nobody else sees it, and it goes with the server. The WAL lies elsewhere, as it
+        should: on a full disk of its own the server does not die, it answers 53100."""
+        wal = self.place.directory(f"{self.data.name}-wal")
+        drop = f"setpriv --reuid={SERVER_USER} --regid={server_group()} --clear-groups" if os.geteuid() == 0 else ""
         script = (
             f"mount -t tmpfs -o size={self.disk_mb}m,mode=0777 foldline-chaos {self.data} && "
             f"{drop} {program('initdb')} -D {self.data}/db --username={USER} --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync "
-            f"--wal-segsize=1 && exec {drop} \"$@\""
+            f"--wal-segsize=1 --waldir={wal} && exec {drop} \"$@\""
         )
         return ["unshare", "-m", "sh", "-c", script, "sh", *command, "-c", "min_wal_size=4MB", "-c", "max_wal_size=12MB", "-c", "wal_keep_size=0"]
 

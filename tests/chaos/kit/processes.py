@@ -21,6 +21,14 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+def make_own(directory: pathlib.Path) -> pathlib.Path:
+    """A new directory of the servers' user."""
+    directory.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        shutil.chown(directory, SERVER_USER, server_group())
+    return directory
+
+
 class Place:
     """A directory for servers' data. Root's temporary files may lie where no other user may read, so root's place lies elsewhere."""
 
@@ -32,11 +40,7 @@ class Place:
         self.path.chmod(0o711)
 
     def directory(self, name: str) -> pathlib.Path:
-        made = self.path / name
-        made.mkdir(mode=0o700)
-        if os.geteuid() == 0:
-            shutil.chown(made, SERVER_USER, _group())
-        return made
+        return make_own(self.path / name)
 
     def file(self, name: str, text: str) -> pathlib.Path:
         made = self.path / name
@@ -48,13 +52,13 @@ class Place:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def _group() -> str:
+def server_group() -> str:
     return subprocess.run(["id", "-gn", SERVER_USER], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def as_server_user() -> Dict[str, object]:
     """For subprocess: who runs it."""
-    return {"user": SERVER_USER, "group": _group(), "extra_groups": []} if os.geteuid() == 0 else {}
+    return {"user": SERVER_USER, "group": server_group(), "extra_groups": []} if os.geteuid() == 0 else {}
 
 
 def run_as_server_user(command: List[str], directory: pathlib.Path, timeout_s: float = 60) -> str:

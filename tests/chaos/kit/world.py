@@ -9,8 +9,10 @@ from harness.cache import CacheScenario
 from harness.postgres import Database
 from harness.redis_server import Cache
 from harness.scenario import Scenario, unique_name
-from harness.search import Search, SearchScenario
+from harness.search import Search, SearchScenario, address_names
 from harness.worker import Worker
+
+from .search_cluster import ClusterSearch, SearchCluster
 
 # The shortest session that brokers allow by default: a dead or frozen worker's partitions move after it.
 OPTIONS = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1000, "topic.metadata.refresh.interval.ms": 1000, "reconnect.backoff.max.ms": 1000}
@@ -92,7 +94,10 @@ class World:
 
     @property
     def env(self) -> Dict[str, str]:
-        url = {"postgres": "POSTGRES_URL", "redis": "REDIS_URL", "search": "SEARCH_URL"}[self.kind]
+        if self.kind == "search":
+            urls = self.store.url.split()
+            return {"KAFKA_BROKERS": self.cluster.for_workers, **dict(zip(address_names(len(urls)), urls))}
+        url = {"postgres": "POSTGRES_URL", "redis": "REDIS_URL"}[self.kind]
         value = self.store.url
         if self.kind == "postgres":
             value = value.rpartition("/")[0] + "/" + self.name
@@ -152,4 +157,8 @@ def _redis(name, binary, store, kafka, directory) -> Scenario:
 
 
 def _search(name, binary, store, kafka, directory) -> Scenario:
+    if isinstance(store, SearchCluster):
+        scenario = SearchScenario(name, binary, kafka, ClusterSearch(store, name), directory)
+        scenario.replicas, scenario.addresses = store.replicas, len(store.nodes)
+        return scenario
     return SearchScenario(name, binary, kafka, Search(store.server.url, name), directory)

@@ -30,6 +30,7 @@ class Kafka:
             {
                 "bootstrap.servers": self.brokers,
                 "enable.idempotence": True,
+                "max.in.flight": 1,  # with more, a client may call a record acknowledged that the log does not hold
                 "message.max.bytes": MAX_RECORD_BYTES,
                 "queue.buffering.max.messages": 500_000,
                 "partitioner": "murmur2_random",

@@ -64,12 +64,18 @@ def parse_time(text: Optional[str]) -> Optional[datetime.datetime]:
     return datetime.datetime.strptime(text, form).replace(tzinfo=UTC)
 
 
+def address_names(count: int) -> List[str]:
+    return ["SEARCH_URL", *(f"SEARCH_URL_{number}" for number in range(2, count + 1))]
+
+
 class SearchScenario(Scenario):
     """The order projection of the other tests, kept as two indices."""
 
     def __init__(self, name, binary, kafka, search: Search, directory: pathlib.Path):
         super().__init__(name, binary, kafka, search, directory)  # what has to be dropped in the end
         self.search = search
+        self.replicas = 0
+        self.addresses = 1  # SEARCH_URL, SEARCH_URL_2, ...
 
     @property
     def env(self) -> Dict[str, str]:
@@ -80,10 +86,11 @@ class SearchScenario(Scenario):
         lines = path.read_text().splitlines()
         for i, line in enumerate(lines):
             if line.startswith("store:"):
-                lines[i] = f'store: {{{self.search.family}: {{url: "${{SEARCH_URL}}"}}}}'
+                urls = ", ".join(f'"${{{name}}}"' for name in address_names(self.addresses))
+                lines[i] = f"store: {{{self.search.family}: {{url: [{urls}]}}}}"
             if line in ("  fact_orders:", "  daily_revenue:"):
                 view = line.strip(" :")
-                lines[i] += f"\n    name: {self.name}-{view}\n    options: {{shards: 2, replicas: 0}}"
+                lines[i] += f"\n    name: {self.name}-{view}\n    options: {{shards: 2, replicas: {self.replicas}}}"
         return projection.write(path, "\n".join(lines) + "\n")
 
     def checkpoints(self) -> Dict[Tuple[str, int], int]:

@@ -69,6 +69,11 @@ std::vector<std::int64_t> range(std::int64_t first, std::int64_t end) {
   return out;
 }
 
+testing::AssertionResult started(KafkaLog& log, std::uint32_t slot) {
+  const auto result = log.start(slot, 0);
+  return result ? testing::AssertionSuccess() : testing::AssertionFailure() << result.error().message;
+}
+
 class KafkaLogTest : public TopicFixture {};
 
 TEST_F(KafkaLogTest, DeliversFromTheStartedOffsetAndThenTheEnd) {
@@ -142,8 +147,8 @@ TEST_F(KafkaLogTest, EachRebalanceSplitsTheQueuesAnew) {
       }));
       std::size_t read = 0;
       for (Member* member : {&one, &two}) {
-        ASSERT_TRUE(member->log->start(0, 0));
-        ASSERT_TRUE(member->log->start(1, 0));
+        ASSERT_TRUE(started(*member->log, 0));
+        ASSERT_TRUE(started(*member->log, 1));
         Collected seen;
         ASSERT_TRUE(member->poll_until([&] { return seen.ends.size() == 2; }, &seen));
         for (const std::uint32_t slot : {0U, 1U}) {

@@ -39,6 +39,26 @@ TEST_F(LettersTest, TheTopicIsCreatedAndEveryLetterAcknowledged) {
   EXPECT_EQ(bounds->high, 100);
 }
 
+// A broker refuses the first requests of a topic that it is still making, and takes what was sent behind them.
+TEST_F(LettersTest, TheFirstLettersOfANewTopicAreInTheLog) {  // G28
+  constexpr int kTopics = 60;
+  constexpr int kLetters = 20;
+  auto sink = letters();
+  auto inspector = kafka::Inspector::create(client_);
+  ASSERT_TRUE(inspector);
+  const std::string name = "it-" + Uuid::random().to_string();
+  for (int round = 0; round < kTopics; ++round) {
+    const std::string topic = name + "-" + std::to_string(round);
+    std::vector<Letter> batch;
+    for (int i = 0; i < kLetters; ++i) batch.push_back(letter_of(topic, i));
+    const auto published = sink->publish(batch);
+    ASSERT_TRUE(published) << published.error().message;
+    const auto bounds = (*inspector)->watermarks({topic + ".dlq", 0});
+    ASSERT_TRUE(bounds) << bounds.error().message;
+    ASSERT_EQ(bounds->high, kLetters) << "round " << round;
+  }
+}
+
 TEST_F(LettersTest, WithoutABrokerPublishingFailsAndMayBeTriedAgain) {
   client_.brokers = "127.0.0.1:1";
   client_.options.emplace_back("delivery.timeout.ms", Secret("1500"));
