@@ -66,12 +66,9 @@ class Pool:
             "postgres": PostgresPair,
             "small disk": lambda: PostgresPair(disk_mb=160),
             "redis": RedisPair,
-<<<<<<< HEAD
             "redis cluster": ClusterStore,
             "redis sentinel": SentinelStore,
-=======
             "search cluster": SearchCluster,
->>>>>>> main
             "search": lambda: SearchServer(self._directory / "search"),
         }
         return self._get(kind, made[kind])
