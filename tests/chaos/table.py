@@ -22,8 +22,7 @@ PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- the table begins: tests/chaos/table.py -->", "<!-- the table ends -->"
 AREAS = ["workers", "PostgreSQL", "Redis", "OpenSearch", "network", "Kafka", "log", "dead letters", "clock", "overload", "combined", "soak"]
 # What no machine of ours makes yet; each line says why.
-NOT_RUN = [
-]
+NOT_RUN = []
 
 
 def recovery(seconds) -> str:
