@@ -6,7 +6,7 @@ import pathlib
 import signal
 import socket
 import subprocess
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 import redis
 
@@ -138,9 +138,9 @@ class RedisCluster:
     def node_at(self, port: int) -> RedisProcess:
         return next(node for node in self.nodes if node.port == port)
 
-    def _lines(self) -> List[List[str]]:
-        """CLUSTER NODES, as the first running node has it."""
-        for node in self.nodes:
+    def _lines(self, of: Optional[RedisProcess] = None) -> List[List[str]]:
+        """CLUSTER NODES, as `of` has it, else the first running node."""
+        for node in [of] if of else self.nodes:
             if node.running:
                 with node.client() as client:
                     raw = client.connection_pool.get_connection("CLUSTER")
@@ -175,8 +175,8 @@ class RedisCluster:
                 raise AssertionError(f"{node.port}: {text[:60]}")
         return True
 
-    def master_of(self, slot: int) -> RedisProcess:
-        for words in self._lines():
+    def master_of(self, slot: int, told_by: Optional[RedisProcess] = None) -> RedisProcess:
+        for words in self._lines(told_by):
             if "master" not in words[2] or "fail" in words[2]:
                 continue
             for span in words[8:]:
@@ -195,9 +195,17 @@ class RedisCluster:
             while keys := from_.execute_command("CLUSTER GETKEYSINSLOT", slot, 20):
                 from_.execute_command("MIGRATE", "127.0.0.1", target.port, "", 0, 10_000, "AUTH", PASSWORD, "KEYS", *keys)
                 pause()
-            for node in [target, source, *self.masters()]:
-                with node.client() as client:
-                    client.execute_command("CLUSTER SETSLOT", slot, "NODE", self.id_of(target))
+            # The target first. A node that heard the others' gossip in between may have dropped the slot: it is told until all agree, as
+            # redis-cli's fix does.
+            def agreed():
+                for node in [target, source, *self.masters()]:
+                    with node.client() as client:
+                        client.execute_command("CLUSTER SETSLOT", slot, "NODE", self.id_of(target))
+                for node in self.nodes:
+                    assert not node.running or self.master_of(slot, node).port == target.port, f"{node.port} sees it elsewhere"
+                return self.whole()
+
+            wait_until(agreed, 60, f"slot {slot} has moved")
 
 
 def bucket_slot(projection: str, bucket: int) -> int:
