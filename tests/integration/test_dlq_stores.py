@@ -118,9 +118,10 @@ def test_a_replay_that_is_interrupted_and_killed_loses_nothing_and_doubles_nothi
     assert f"{replayed:,} of {orders // 2:,} letters are replayed and {left} left" in said.replace(f"{replayed} of", f"{replayed:,} of"), said
     killed = [stop_after(written() + 300, signal.SIGKILL)[0] for _ in range(2)]
     assert -signal.SIGKILL in killed, "none was killed on its way"
-    left = letters_in_json(world)["open"]
-    assert 0 < left < orders // 2
-    assert f"replayed {left:,} letter" in world.dlq("replay", "--yes", "--accept-late-order").stdout
+    left = letters_in_json(world)["open"]  # none, where the last one was killed with its work done
+    assert 0 <= left < orders // 2
+    last = world.dlq("replay", "--yes", "--accept-late-order").stdout
+    assert left == 0 or f"replayed {left:,} letter" in last
     assert written() >= orders // 2
     wait_replayed(world, written())
     rows_are_right(world)

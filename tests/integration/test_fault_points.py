@@ -31,10 +31,12 @@ SWITCH = {
     "redis": ("redis.switch_begun", "redis.switch_moved", "redis.switch_phase_ended", "redis.switch_ended"),
     "search": ("search.switch_decided", "search.switch_fenced", "search.aliases_moved", "search.switch_settled"),
 }
+# Between the buckets of a Redis Cluster: test_killed_between_the_buckets_of_a_cluster.
+BUCKETS = ("redis.checked", "redis.first_bucket_written")
 # The COPYs of PostgreSQL: for thousands of rows, or hundreds of new ones of one shape (docs/decisions/0052). No COMMIT was sent by then. The contract
 # tests ConnectionLostInACopyLeavesNothing and WorkerFrozenInACopyIsEndedByTheNextOwner lose and freeze connections there; no test kills a worker.
 COPIES = {"postgres.staging_made", "postgres.copying", "postgres.copying_straight", "postgres.copied_straight"}
-ELSEWHERE = {"search.put_back", *SWITCH["redis"], *SWITCH["search"], *COPIES}
+ELSEWHERE = {"search.put_back", *SWITCH["redis"], *SWITCH["search"], *BUCKETS, *COPIES}
 
 
 def points_of_sources():
@@ -102,6 +104,26 @@ def test_killed_at_every_point(any_store, faulty_binary):
         world.wait_caught_up()
         world.check()
         heir.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", BUCKETS)
+def test_killed_between_the_buckets_of_a_cluster(cluster_cache, faulty_binary, point):
+    """G4: some buckets hold the batch, others do not."""
+    world = cluster_cache
+    rng = random.Random(pick_seed())
+    world.make_topic(3).write_file(options=STATIC)
+    apart = 0
+    for number in range(3):
+        world.generate(600, seed=number + 1, duplicates=0.1, malformed=0.02)
+        victim = faulty(world, faulty_binary, point, rng.randint(1, 4), "kill")
+        assert victim.wait_exit(40) == -signal.SIGKILL, victim.log_tail()
+        apart += sum(len(set(offsets)) > 1 for offsets in world.cache.checkpoints_of_buckets().values())
+        heir = world.start_worker(*SMALL_BATCHES)
+        world.wait_caught_up()
+        world.check_cache()
+        heir.kill()
+    assert point != "redis.first_bucket_written" or apart >= 3, "no batch was cut"
 
 
 @pytest.mark.slow

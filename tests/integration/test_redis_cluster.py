@@ -67,34 +67,6 @@ def test_kill_9_at_random_moments_while_events_flow_into_a_cluster(cluster_cache
 
 
 @pytest.mark.slow
-def test_a_worker_dies_in_the_middle_of_a_commit_over_the_buckets(cluster_cache):
-    """One master hangs: bucket 0 and those of the other masters take a batch, its own do not. Then the worker dies, too."""
-    world, cluster = cluster_cache, cluster_cache.cluster
-    world.make_topic(4).write_file(options={**SHORT_SESSION, "group.instance.id": "only-one"})
-    home = cluster.master_of(bucket_slot(world.name, 0))
-    slow = next(node for node in cluster.masters() if node.port != home.port)
-    apart = 0
-    for seed in range(3):
-        worker = world.start_worker().wait_ready()
-        slow.freeze()
-        try:
-            world.generate(3_000, seed=seed, duplicates=0.05, malformed=0.002)
-            time.sleep(0.4)  # the moment of the death: the batch is written where it can be
-            worker.kill()
-        finally:
-            slow.thaw()
-        wait_until(cluster.whole, 60, "the cluster is up")
-        offsets = world.cache.checkpoints_of_buckets().values()
-        apart += sum(len(set(each)) > 1 for each in offsets)
-        print([sorted(set(each)) for each in offsets])
-    assert apart >= 3, "no batch was cut"
-    worker = world.start_worker()
-    world.wait_caught_up(90)
-    assert world.check_cache().duplicates > 100
-    assert worker.stop() == 0
-
-
-@pytest.mark.slow
 def test_slots_migrate_while_events_flow(cluster_cache):
     """G21: no script is cut in two by a key that has gone ahead; MOVED, ASK and TRYAGAIN are waited out (G23)."""
     world, cluster = cluster_cache, cluster_cache.cluster
