@@ -107,12 +107,14 @@ Consumer::Consumer(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<Consumer>> Consumer::create(const ConsumerOptions& options, RebalanceListener& listener) {
   const std::string queue_kbytes = std::to_string(options.queue_kbytes);
+  // Members hear of a rebalance by their heartbeats: with 2 s between two the stream stood still for 1.9 s when a worker came or went, with
+  // half a second for 0.4 s (make bench CASE=rebalance).
   auto conf = make_conf(
       options.client,
       {
         {"group.id", options.group.c_str()}, {"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"},
             {"auto.offset.reset", "error"}, {"enable.partition.eof", "true"}, {"partition.assignment.strategy", "range,roundrobin"},
-            {"session.timeout.ms", "10000"}, {"heartbeat.interval.ms", "2000"}, {"topic.metadata.refresh.interval.ms", "30000"},
+            {"session.timeout.ms", "10000"}, {"heartbeat.interval.ms", "500"}, {"topic.metadata.refresh.interval.ms", "30000"},
             {"allow.auto.create.topics", "false"}, {"isolation.level", "read_committed"}, {"queued.min.messages", "100000"},
             {"queued.max.messages.kbytes", queue_kbytes.c_str()}, {"fetch.wait.max.ms", "100"}, {"fetch.error.backoff.ms", "100"},
 #if RD_KAFKA_VERSION >= 0x020200ff
