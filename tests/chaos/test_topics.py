@@ -311,6 +311,11 @@ def letters_fault(world: World, entry, strike, heal, words) -> None:
     driver.finish(world, entry)
 
 
+def bring_back(broker) -> None:
+    broker.start()
+    broker.wait_started()
+
+
 def test_the_letter_topics_broker_is_dead(open_world, book):
     """Its one replica is away, the source topic's other replicas go on."""
     entry = book("dead letters", "the topic's only broker killed", "postgres")
@@ -318,12 +323,7 @@ def test_the_letter_topics_broker_is_dead(open_world, book):
     topic = confluent_kafka.admin.NewTopic(world.scenario.letter_topic, 1, replica_assignment=[[2]], config={"min.insync.replicas": "1"})
     world.scenario.kafka._admin.create_topics([topic])[world.scenario.letter_topic].result(30)
     broker = world.cluster.brokers[1]
-
-    def heal():
-        broker.start()
-        broker.wait_started()
-
-    letters_fault(world, entry, broker.server.kill, heal, "waiting_letters")
+    letters_fault(world, entry, broker.server.kill, lambda: bring_back(broker), "waiting_letters")
 
 
 def test_the_letter_topic_takes_no_large_record(open_world, book):
@@ -342,12 +342,7 @@ def test_the_letter_topic_has_too_few_replicas(open_world, book):
     topic = confluent_kafka.admin.NewTopic(world.scenario.letter_topic, 1, 3, config={"min.insync.replicas": "3"})
     world.scenario.kafka._admin.create_topics([topic])[world.scenario.letter_topic].result(30)
     broker = world.cluster.brokers[2]
-
-    def heal():
-        broker.start()
-        broker.wait_started()
-
-    letters_fault(world, entry, broker.server.kill, heal, "waiting_letters")
+    letters_fault(world, entry, broker.server.kill, lambda: bring_back(broker), "waiting_letters")
 
 
 def test_the_letter_topics_disk_is_full(open_world, book):
