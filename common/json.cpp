@@ -6,7 +6,6 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 #include <vector>
 
 #include "common/time.h"
@@ -41,11 +40,6 @@ tl::unexpected<Error> bad_json(simdjson::error_code code) {
   return fail(ErrorCode::decode, fmt::format("not well-formed JSON: {}", simdjson::error_message(code)));
 }
 
-std::string_view trim_token(std::string_view token) {
-  while (!token.empty() && std::strchr(" \t\r\n", token.back()) != nullptr) token.remove_suffix(1);
-  return token;
-}
-
 class Builder {
  public:
   Builder(Scratch& scratch, Arena& arena) : scratch_(scratch), arena_(arena) {}
@@ -71,11 +65,11 @@ class Builder {
   }
 
  private:
-  static std::string_view token_of(od::value& from) { return trim_token(from.raw_json_token()); }
+  static std::string_view token_of(od::value& from) { return trim_json(from.raw_json_token()); }
   static std::string_view token_of(od::document& from) {
     std::string_view token;
     if (from.raw_json_token().get(token)) return {};
-    return trim_token(token);
+    return trim_json(token);
   }
 
   template <class Source>
@@ -153,10 +147,17 @@ bool ends_here(od::document& document, const Value& value, std::string_view text
   document.rewind();
   std::string_view token;
   if (document.raw_json_token().get(token)) return false;
-  return token.data() + trim_token(token).size() == text.data() + trim_token(text).size();
+  const auto end_of = [](std::string_view bytes) { return bytes.data() + bytes.size(); };
+  return end_of(trim_json(token)) == end_of(trim_json(text));
 }
 
 }  // namespace
+
+std::string_view trim_json(std::string_view text) {
+  while (!text.empty() && is_json_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_json_space(text.back())) text.remove_suffix(1);
+  return text;
+}
 
 Result<Value> parse_json(std::string_view text, Arena& arena) {
   if (text.size() > kMaxJsonBytes)

@@ -33,6 +33,10 @@ void append_json_string(std::string& out, std::string_view text);  // with its q
 // Trusts that the text is well formed (the decoder has walked over it).
 std::optional<std::size_t> count_json_elements(std::string_view text);
 
+// Blanks between tokens (RFC 8259, section 2). A NUL is none.
+constexpr bool is_json_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+std::string_view trim_json(std::string_view text);
+
 // RFC 4648, section 4, with padding.
 std::string base64(std::string_view bytes);
 

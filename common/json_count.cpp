@@ -121,15 +121,13 @@ class Counter {
   bool escape_carry_ = false;
 };
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
 }  // namespace
 
 std::optional<std::size_t> count_json_elements(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_json_space(text.front())) text.remove_prefix(1);
   if (text.empty() || (text[0] != '[' && text[0] != '{')) return std::nullopt;
   std::size_t first = 1;
-  while (first < text.size() && is_space(text[first])) ++first;
+  while (first < text.size() && is_json_space(text[first])) ++first;
   if (first < text.size() && (text[first] == ']' || text[first] == '}')) return 0;
   Counter counter;
   std::size_t at = 0;

@@ -2,7 +2,6 @@
 // (POSIX.1-2017, section 8.3) for times after the last listed change.
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -249,7 +248,8 @@ bool read_file(std::string_view bytes, Table& table) {
 bool is_zone_name(std::string_view name) {
   if (name.empty() || name.size() > kMaxNameChars || name.front() == '/' || name.find("..") != std::string_view::npos) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::strchr("_-+/", c) != nullptr;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_-+/").find(c) != std::string_view::npos;
   });
 }
 

@@ -15,14 +15,6 @@ namespace foldline {
 
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 // Position behind the text that starts at the quote `at`; npos: it does not end.
 std::size_t end_of_string(std::string_view text, std::size_t at) {
   for (++at; at < text.size(); ++at) {
@@ -41,10 +33,10 @@ class Members {
   static std::optional<Members> read(std::string_view text) {
     Members out;
     std::size_t at = 0;
-    while (at < text.size() && is_blank(text[at])) ++at;
+    while (at < text.size() && is_json_space(text[at])) ++at;
     if (at >= text.size() || text[at] != '{') return std::nullopt;
     for (++at; at < text.size(); ++at) {
-      while (at < text.size() && is_blank(text[at])) ++at;
+      while (at < text.size() && is_json_space(text[at])) ++at;
       if (at < text.size() && text[at] == '}' && out.members_.empty()) return out;
       if (at >= text.size() || text[at] != '"') return std::nullopt;
       const std::size_t name_end = end_of_string(text, at);
@@ -69,7 +61,7 @@ class Members {
   [[nodiscard]] Value value(std::string_view name, Arena& arena) const {
     const auto text = raw(name);
     if (!text) return Value::absent();
-    const auto parsed = parse_json(trimmed(*text), arena);
+    const auto parsed = parse_json(trim_json(*text), arena);
     return parsed ? *parsed : Value::absent();
   }
   [[nodiscard]] std::optional<std::string> text(std::string_view name) const {
@@ -186,7 +178,7 @@ bool read_headers(const Members& members, OriginalEvent& out) {
     auto name = one ? one->text("name") : std::nullopt;
     if (!name) return false;
     auto value = bytes_of(*one, "value");
-    const bool known = value.has_value() || trimmed(one->raw("value").value_or("")) == "null";
+    const bool known = value.has_value() || trim_json(one->raw("value").value_or("")) == "null";
     if (!known || may_be_cut(name, kMaxHeaderBytes) || may_be_cut(value, kMaxHeaderBytes)) return false;
     out.headers.emplace_back(std::move(*name), std::move(value));
   }
