@@ -1,7 +1,9 @@
 #include "common/time.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstring>
 #include <limits>
 
 #include "common/decimal.h"  // int128
@@ -43,21 +45,37 @@ int days_in_month(int year, int month) {
   return month == 2 && is_leap(year) ? 29 : kDays[static_cast<std::size_t>(month - 1)];
 }
 
+// The last date that this thread has read: events that follow each other are mostly of one day.
+struct LastDate {
+  std::array<char, 10> text{'1', '9', '7', '0', '-', '0', '1', '-', '0', '1'};
+  std::int64_t days = 0;
+};
+thread_local LastDate last_date;
+
 // YYYY-MM-DD at the start of `text` (at least 10 characters long), or false.
 bool read_date(std::string_view text, std::int64_t& days) {
+  if (std::memcmp(text.data(), last_date.text.data(), last_date.text.size()) == 0) {
+    days = last_date.days;
+    return true;
+  }
   const int year = digits(text, 0, 4);
   const int month = digits(text, 5, 2);
   const int day = digits(text, 8, 2);
   if (year < 1 || text[4] != '-' || text[7] != '-' || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return false;
   days = days_from_civil({year, month, day});
+  std::copy_n(text.begin(), last_date.text.size(), last_date.text.begin());
+  last_date.days = days;
   return true;
 }
 
 // .25 → 250,000; moves `at` behind the digits. At most nine; what is finer than a microsecond is cut.
 bool read_fraction(std::string_view text, std::size_t& at, std::int64_t& micros) {
-  std::int64_t unit = kSecondUs / 10;
+  constexpr std::array<std::int64_t, 7> kUnits{kSecondUs, 100'000, 10'000, 1'000, 100, 10, 1};
   const std::size_t first = ++at;
-  for (; at < text.size() && is_digit(text[at]); ++at, unit /= 10) micros += unit * (text[at] - '0');
+  for (; at < text.size() && is_digit(text[at]); ++at) {
+    if (at - first < kUnits.size() - 1) micros = micros * 10 + (text[at] - '0');
+  }
+  micros *= kUnits[std::min(at - first, kUnits.size() - 1)];
   return at > first && at - first <= 9;
 }
 

@@ -49,4 +49,21 @@ struct Type {
 // uuid→uuid, date→date, timestamptz→timestamp, interval→interval, json→json (the text), bytes→bytes, list|set→list.
 Result<Value> convert(const Value& value, const Type& type, Arena& arena);
 
+// Whether convert() would give the same value back, without the call: for the paths where a call a value counts. Says false where finding
+// out takes more than a look at the kind: then convert() decides.
+inline bool fits(const Value& value, TypeKind kind) {
+  switch (kind) {
+    case TypeKind::text:
+    case TypeKind::keyword: return value.is(Kind::text);
+    case TypeKind::bigint: return value.is(Kind::integer);
+    case TypeKind::int32: return value.is(Kind::integer) && value.as_int() == static_cast<std::int32_t>(value.as_int());
+    case TypeKind::boolean: return value.is(Kind::boolean);
+    case TypeKind::timestamptz: return value.is(Kind::timestamp);
+    case TypeKind::date: return value.is(Kind::date);
+    case TypeKind::uuid: return value.is(Kind::uuid);
+    case TypeKind::json: return value.is(Kind::json);
+    default: return false;
+  }
+}
+
 }  // namespace foldline

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -71,6 +72,12 @@ class Value {
   static Value text(std::string_view v) { return with_view(Kind::text, v.data(), v.size()); }
   static Value bytes(std::string_view v) { return with_view(Kind::bytes, v.data(), v.size()); }
   static Value json(std::string_view v) { return with_view(Kind::json, v.data(), v.size()); }
+  // The reader has counted its elements (or members) on the way.
+  static Value json(std::string_view v, std::uint32_t elements) {
+    Value out = json(v);
+    out.payload_[1] = std::uint64_t{elements} + 1;
+    return out;
+  }
   static Value list(std::span<const Value> v) { return with_view(Kind::list, v.data(), v.size()); }
   static Value map(std::span<const MapEntry> v);
 
@@ -103,6 +110,9 @@ class Value {
     return v;
   }
   [[nodiscard]] std::string_view as_text() const { return {static_cast<const char*>(pointer()), size_}; }  // text, bytes, json
+  [[nodiscard]] std::optional<std::size_t> json_elements() const {  // json only; nullopt: nobody has counted them
+    return payload_[1] == 0 ? std::nullopt : std::optional<std::size_t>(payload_[1] - 1);
+  }
   [[nodiscard]] std::span<const Value> as_list() const { return {static_cast<const Value*>(pointer()), size_}; }
   [[nodiscard]] std::span<const MapEntry> as_map() const;
 

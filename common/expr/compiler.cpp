@@ -86,11 +86,12 @@ bool Compiler::fold(Node& node, std::span<const std::uint32_t> children, const A
   }
   std::uint32_t number = kNone;
   if (!add(node, children, ast, number)) return false;
-  Runtime run(code_->arena);
+  Error error;
+  Runtime run(code_->arena, error);
   Value value;
   const bool good = Evaluator(*code_, {}, run).eval(number, value);
   code_->nodes.pop_back();
-  if (!good) return fail(ast, std::move(run.error.message), std::move(run.error.hint));
+  if (!good) return fail(ast, std::move(error.message), std::move(error.hint));
   node = Node();
   node.constant = value;
   return true;

@@ -100,10 +100,11 @@ bool Compiler::pick(const Ast& ast, std::vector<const Function*>& candidates, st
 bool Compiler::probe(const Function& function, const Ast& ast, std::span<const std::uint32_t> children) {
   if (!function.probe || children.size() != 2 || code_->nodes[children[1]].kind != NodeKind::constant) return true;
   const std::array arguments{Value::integer(0), code_->nodes[children[1]].constant};
-  Runtime run(code_->arena);
+  Error error;
+  Runtime run(code_->arena, error);
   Value ignored;
   if (function.apply(arguments, run, ignored)) return true;
-  return fail(*ast.children.back(), std::move(run.error.message), std::move(run.error.hint));
+  return fail(*ast.children.back(), std::move(error.message), std::move(error.hint));
 }
 
 bool Compiler::function(const Ast& ast, Built& out) {

@@ -149,6 +149,8 @@ class Program {
   // A value of kind absent means none (an optional that is empty). Errors: code expression (a path that is not there, an overflow,
   // a wrong type at run time), with the path or the operation in the message.
   [[nodiscard]] Result<Value> eval(const Frame& frame) const;
+  // The same for hot paths. False: `error` says why, and `out` is undefined. What is in `error` after true means nothing.
+  bool eval(const Frame& frame, Value& out, Error& error) const;
   [[nodiscard]] const ExprType& type() const;
   // The program is one bare, non-optional path or attribute: its slot, for callers that copy it without a call (they convert the value
   // themselves, and call eval() for the error when it is absent).

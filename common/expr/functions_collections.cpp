@@ -23,7 +23,8 @@ bool size(Arguments a, Runtime& run, Value& out) {
       for (const MapEntry& entry : v.as_map()) count += entry.value.is_absent() ? 0U : 1U;
       break;
     default: {  // raw JSON: counted, not built
-      const auto counted = count_json_elements(v.as_text());
+      const auto known = v.json_elements();
+      const auto counted = known ? known : count_json_elements(v.as_text());
       if (!counted) return run.fail("size(x): not well-formed JSON: " + describe(v));
       count = *counted;
     }

@@ -55,10 +55,11 @@ Problem not_assignable(const Ast& ast, const ExprType& from, const foldline::Typ
 // A program that reads nothing of the record has one answer: computed and converted now.
 bool become_constant(Program::Code& code, Problem& problem) {
   if (code.nodes[code.root].kind == NodeKind::constant) return true;
-  Runtime run(code.arena);
+  Error error;
+  Runtime run(code.arena, error);
   Value value;
   if (!Evaluator(code, {}, run).eval(code.root, value)) {
-    problem = {run.position, std::move(run.error.message), std::move(run.error.hint)};
+    problem = {run.position, std::move(error.message), std::move(error.hint)};
     return false;
   }
   Program::Node node;
@@ -142,31 +143,47 @@ Error located(Error error, const std::string& text) {
 }  // namespace
 
 Result<Value> Program::eval(const Frame& frame) const {
+  Value value;
+  Error error;
+  if (!eval(frame, value, error)) return tl::unexpected<Error>(std::move(error));
+  return value;
+}
+
+bool Program::eval(const Frame& frame, Value& out, Error& error) const {
   const Code& code = *code_;
+  const auto stop = [&error](Error why) {
+    error = std::move(why);
+    return false;
+  };
   const Node& root = code.nodes[code.root];
   if (root.kind == NodeKind::constant) {
     if (code.want_bool && !root.constant.is(Kind::boolean))
-      return fail(ErrorCode::expression, fmt::format("{} is not a bool", shown(code.text)));
-    return root.constant;
+      return stop({ErrorCode::expression, fmt::format("{} is not a bool", shown(code.text)), "", false});
+    out = root.constant;
+    return true;
   }
   if (frame.slots.size() < code.slots_needed) {
-    return fail(ErrorCode::internal,
-                fmt::format("{}: the event has {} slots, {} are needed", shown(code.text), frame.slots.size(), code.slots_needed));
+    return stop({ErrorCode::internal,
+                 fmt::format("{}: the event has {} slots, {} are needed", shown(code.text), frame.slots.size(), code.slots_needed), "",
+                 false});
   }
-  Value value;
   if (code.bare_slot && !frame.slots[*code.bare_slot].is_absent()) {
-    value = frame.slots[*code.bare_slot];
+    out = frame.slots[*code.bare_slot];
   } else {
-    Runtime run(*frame.arena);
-    if (!Evaluator(code, frame.slots, run).eval(code.root, value)) return fail(located(std::move(run.error), code.text));
+    Runtime run(*frame.arena, error);
+    if (!Evaluator(code, frame.slots, run).eval(code.root, out)) return stop(located(std::move(error), code.text));
   }
-  if (code.want_bool && !value.is(Kind::boolean)) {
-    return fail(ErrorCode::expression, fmt::format("{} is not a bool (in {})", describe(value), shown(code.text)));
+  if (code.want_bool && !out.is(Kind::boolean)) {
+    return stop({ErrorCode::expression, fmt::format("{} is not a bool (in {})", describe(out), shown(code.text)), "", false});
   }
-  if (!code.expected) return value;
-  auto converted = convert(value, *code.expected, *frame.arena);
-  if (!converted) converted.error().message = fmt::format("{}: {}", shown(code.text), converted.error().message);
-  return converted;
+  if (!code.expected || fits(out, code.expected->kind)) return true;
+  auto converted = convert(out, *code.expected, *frame.arena);
+  if (converted) {
+    out = *converted;
+    return true;
+  }
+  converted.error().message = fmt::format("{}: {}", shown(code.text), converted.error().message);
+  return stop(std::move(converted.error()));
 }
 
 }  // namespace foldline::expr

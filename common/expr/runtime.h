@@ -16,13 +16,13 @@ inline constexpr std::size_t kMaxSteps = 1'000'000;     // rounds of all loops (
 inline constexpr std::size_t kMaxTextBytes = 16 << 20;  // text, list or map that one operation makes
 
 struct Runtime {
-  explicit Runtime(Arena& storage) : arena(storage) {}
+  Runtime(Arena& storage, Error& failure) : arena(storage), error(failure) {}
 
   Arena& arena;
   const Zone* zone = nullptr;  // of the function being called
   std::size_t steps = 0;
   std::size_t position = 0;  // of the operation that failed, in the expression's text
-  Error error;
+  Error& error;              // the caller's: most evaluations never touch it
 
   // Always false, so that an operation can `return run.fail(…)`.
   bool fail(std::string message, std::string hint = {}) {

@@ -98,6 +98,7 @@ ExprKind expr_kind_of(const Value& value) {
     case Kind::list: return ExprKind::list;
     case Kind::map: return ExprKind::map;
     case Kind::json: {
+      if (value.as_text().starts_with('[')) return ExprKind::list;
       const std::size_t first = value.as_text().find_first_not_of(" \t\r\n");
       return first != std::string_view::npos && value.as_text()[first] == '[' ? ExprKind::list : ExprKind::map;
     }

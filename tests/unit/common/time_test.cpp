@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <ctime>
+#include <optional>
 #include <random>
 #include <string>
+#include <thread>
 
 namespace foldline {
 namespace {
@@ -65,6 +68,49 @@ TEST(Timestamp, RefusesEverythingElse) {
   }
   EXPECT_EQ(parse_timestamp_us("yesterday").error().message, "\"yesterday\" is not a timestamp");
   EXPECT_NE(parse_timestamp_us("yesterday").error().hint.find("RFC 3339"), std::string::npos);
+}
+
+// Any byte in any place, against a reading of its own.
+TEST(Timestamp, AnyByteInTheClock) {
+  const auto plain = [](std::string_view clock) -> std::optional<std::int64_t> {
+    std::array<std::int64_t, 3> parts{};
+    for (std::size_t i = 0; i < 8; ++i) {
+      if (i % 3 == 2 ? clock[i] != ':' : clock[i] < '0' || clock[i] > '9') return std::nullopt;
+      if (i % 3 != 2) parts[i / 3] = parts[i / 3] * 10 + clock[i] - '0';
+    }
+    if (parts[0] > 23 || parts[1] > 59 || parts[2] > 60) return std::nullopt;
+    return (parts[0] * 3'600 + parts[1] * 60 + parts[2]) * kSecond;
+  };
+  for (const std::string_view whole : {"09:15:42", "00:00:00", "19:59:60", "23:59:59", "20:30:06"}) {
+    for (std::size_t place = 0; place < whole.size() * whole.size(); ++place) {  // one byte changed, and one of the others by one bit
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string clock(whole);
+        clock[place / 8] = static_cast<char>(byte);
+        if (place % 8 != place / 8) clock[place % 8] = static_cast<char>(clock[place % 8] ^ (1 << byte % 8));
+        const auto read = parse_timestamp_us("1970-01-01T" + clock + "Z");
+        const auto expected = plain(clock);
+        ASSERT_EQ(read.has_value(), expected.has_value()) << ::testing::PrintToString(clock);
+        if (expected) {
+          ASSERT_EQ(*read, *expected) << clock;
+        }
+      }
+    }
+  }
+}
+
+// The last day is remembered: neighbours, and what no calendar has, by turns.
+TEST(Timestamp, ADayIsNotTakenForTheOneBefore) {
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(at("2026-02-27T00:00:00Z") + 86'400 * kSecond, at("2026-02-28T00:00:00Z"));
+    EXPECT_FALSE(parse_timestamp_us("2026-02-29T00:00:00Z").has_value());
+    EXPECT_EQ(at("2026-02-28T00:00:00Z") + 86'400 * kSecond, at("2026-03-01T00:00:00Z"));
+    EXPECT_FALSE(parse_timestamp_us("2026-03-01X00:00:00Z").has_value());
+  }
+  std::thread([] {  // a thread that has read none yet
+    EXPECT_FALSE(parse_timestamp_us(std::string(10, '\0') + "T00:00:00Z").has_value());
+    EXPECT_EQ(at("1970-01-01T00:00:01Z"), kSecond);
+  })
+      .join();
 }
 
 TEST(Timestamp, PrintsWholeSecondsWithoutFraction) {
@@ -175,7 +221,9 @@ TEST(Zone, OffsetsAgreeWithTheCLibrary) {
 }
 
 TEST(Zone, AnUnknownNameIsAnErrorWithAHint) {
-  for (const char* name : {"Mars/Olympus", "", "../../etc/passwd", "/etc/passwd", "Europe"}) {
+  const std::string_view with_nul("UTC\0", 4);
+  for (const std::string_view name : {std::string_view("Mars/Olympus"), std::string_view(), std::string_view("../../etc/passwd"),
+                                      std::string_view("/etc/passwd"), std::string_view("Europe"), with_nul}) {
     const auto zone = Zone::load(name);
     ASSERT_FALSE(zone) << name;
     EXPECT_EQ(zone.error().code, ErrorCode::config);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "common/json.h"
 #include "common/time.h"
 
@@ -180,6 +182,41 @@ TEST_F(Convert, TheHotPathAllocatesNothing) {
   static_cast<void>(convert(Value::integer(1), of(TypeKind::bigint), arena));
   static_cast<void>(convert(Value::text("2026-04-03T09:15:00Z"), of(TypeKind::timestamptz), arena));
   EXPECT_EQ(arena.size_bytes(), before);
+}
+
+TEST_F(Convert, WhatFitsComesBackAsItWas) {
+  const std::vector<Value> values = {Value::null(),
+                                     Value::absent(),
+                                     Value::boolean(true),
+                                     Value::integer(7),
+                                     Value::integer(INT32_MAX),
+                                     Value::integer(INT32_MAX + std::int64_t{1}),
+                                     Value::integer(INT32_MIN),
+                                     Value::integer(INT32_MIN - std::int64_t{1}),
+                                     Value::integer(INT64_MIN),
+                                     dec("1.50"),
+                                     Value::floating(0.5),
+                                     Value::text("a"),
+                                     Value::text("2026-04-03"),
+                                     Value::timestamp(1),
+                                     Value::date(1),
+                                     Value::interval(1),
+                                     Value::bytes("\x01"),
+                                     Value::json("{}"),
+                                     Value::uuid(Uuid::random())};
+  std::set<TypeKind> fitting;
+  for (int i = 0; i <= static_cast<int>(TypeKind::enumeration); ++i) {
+    const auto kind = static_cast<TypeKind>(i);
+    for (const Value& value : values) {
+      if (!fits(value, kind)) continue;
+      fitting.insert(kind);
+      const auto converted = convert(value, of(kind), arena);
+      ASSERT_TRUE(converted) << of(kind).name() << ": " << describe(value) << ": " << converted.error().message;
+      EXPECT_TRUE(equal(value, *converted)) << of(kind).name() << ": " << describe(value);
+    }
+  }
+  EXPECT_EQ(fitting, (std::set<TypeKind>{TypeKind::boolean, TypeKind::int32, TypeKind::bigint, TypeKind::text, TypeKind::keyword,
+                                         TypeKind::uuid, TypeKind::date, TypeKind::timestamptz, TypeKind::json}));
 }
 
 TEST(TypeName, IsWhatTheFileSays) {
