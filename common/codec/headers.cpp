@@ -36,8 +36,6 @@ Value header_value(const Header& header) { return header.value ? text_or_bytes(*
 
 }  // namespace
 
-Value text_or_bytes(std::string_view bytes) { return is_utf8(bytes) ? Value::text(bytes) : Value::bytes(bytes); }
-
 HeaderPlan::HeaderPlan(const expr::PathSet& paths) {
   for (std::size_t i = 0; i < paths.paths().size(); ++i) {
     const expr::Path& path = paths.paths()[i];

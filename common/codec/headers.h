@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/arena.h"
+#include "common/codec/json_text.h"
 #include "common/expr/expr.h"
 #include "common/record.h"
 #include "common/value.h"
@@ -18,7 +19,7 @@
 namespace foldline::codec {
 
 // Text where the bytes are UTF-8, else bytes: keys and headers have no declared format.
-Value text_or_bytes(std::string_view bytes);
+inline Value text_or_bytes(std::string_view bytes) { return is_utf8(bytes) ? Value::text(bytes) : Value::bytes(bytes); }
 
 // When a name occurs twice, the last one counts, as in Kafka's own Headers.lastHeader().
 class HeaderPlan {

@@ -1,6 +1,7 @@
 #include "common/codec/json_plan.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 namespace foldline::codec {
@@ -11,10 +12,15 @@ bool is_plain(std::string_view key) {
   return std::none_of(key.begin(), key.end(), [](char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20; });
 }
 
+std::uint64_t next_identity() {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 }  // namespace
 
 JsonPlan::JsonPlan(const expr::PathSet& paths, expr::Root root, JsonPlanOptions options, std::string_view strip)
-    : nodes_(1), options_(std::move(options)) {
+    : nodes_(1), options_(std::move(options)), identity_(next_identity()) {
   for (std::size_t i = 0; i < paths.paths().size(); ++i) {
     const expr::Path& path = paths.paths()[i];
     if (path.root != root) continue;

@@ -1,4 +1,5 @@
-// Reads from a JSON record exactly the paths that some expression uses, in one forward pass (simdjson On-Demand).
+// Reads from a JSON record exactly the paths that some expression uses, in one forward pass (simdjson On-Demand, or by the shape of earlier
+// records).
 //
 //   JsonPlan plan(paths, expr::Root::value);          // once, at load time
 //   JsonReader reader;                                // one a lane
@@ -62,6 +63,9 @@ class JsonPlan {
   JsonPlan(const expr::PathSet& paths, expr::Root root, JsonPlanOptions options = {}, std::string_view strip = {});
 
   [[nodiscard]] const Node& node(std::uint32_t index) const { return nodes_[index]; }
+  [[nodiscard]] std::uint32_t node_count() const { return static_cast<std::uint32_t>(nodes_.size()); }
+  // No other plan of this process has it; copies share it.
+  [[nodiscard]] std::uint64_t identity() const { return identity_; }
   [[nodiscard]] const Node& root() const { return nodes_[0]; }
   [[nodiscard]] std::int32_t debezium_row() const { return debezium_row_; }  // a node, -1: nobody reads it
   [[nodiscard]] const JsonPlanOptions& options() const { return options_; }
@@ -76,6 +80,7 @@ class JsonPlan {
   std::vector<Node> nodes_;
   JsonPlanOptions options_;
   std::int32_t debezium_row_ = -1;
+  std::uint64_t identity_;
 };
 
 struct JsonReadOptions {
@@ -83,10 +88,18 @@ struct JsonReadOptions {
   std::string_view debezium_key;  // the record's key (not padded), for a row that neither `after` nor `before` holds; empty: none
 };
 
-// Not thread-safe. Keeps its buffers between records.
+// Records that look like earlier ones are read by their shape (json_shape.h), all others by simdjson; both give the same answers.
+enum class JsonShapes : std::uint8_t {
+  learned,
+  off,  // for tests and measurements
+};
+
+// Not thread-safe. Keeps its buffers, and the shapes of up to kMaxPlans plans, between records. Plans outlive it.
 class JsonReader {
  public:
-  JsonReader();
+  static constexpr std::size_t kMaxPlans = 8;
+
+  explicit JsonReader(JsonShapes shapes = JsonShapes::learned);
   ~JsonReader();
   JsonReader(JsonReader&&) noexcept;
   JsonReader& operator=(JsonReader&&) noexcept;

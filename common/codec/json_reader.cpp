@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/codec/json_plan.h"
+#include "common/codec/json_shape.h"
 #include "common/codec/json_text.h"
 #include "common/record.h"
 
@@ -42,6 +43,8 @@ Error describe_bad_json(std::string_view bytes) {
 
 struct JsonReader::Impl {
   std::vector<std::unique_ptr<ondemand::parser>> parsers;  // one a level of embedding
+  JsonShapes shapes = JsonShapes::learned;
+  std::vector<std::pair<std::uint64_t, std::unique_ptr<JsonShape>>> shape_of_plan;  // by the plan's identity
 
   // Of the record in hand.
   const JsonPlan* plan = nullptr;
@@ -89,7 +92,19 @@ struct JsonReader::Impl {
   }
   const JsonPlan::Child* find_escaped(const JsonPlan::Node& node, const char* raw_key, const Document& document);
   ondemand::parser& parser_of(std::size_t level);
+  JsonShape* shape_of(const JsonPlan& wanted);
 };
+
+// nullptr: the record is not read by its shape.
+JsonShape* JsonReader::Impl::shape_of(const JsonPlan& wanted) {
+  if (shapes == JsonShapes::off) return nullptr;
+  for (const auto& [identity, shape] : shape_of_plan) {
+    if (identity == wanted.identity()) return shape->worth_trying() ? shape.get() : nullptr;
+  }
+  if (shape_of_plan.size() >= kMaxPlans) shape_of_plan.clear();
+  shape_of_plan.emplace_back(wanted.identity(), std::make_unique<JsonShape>(wanted));
+  return shape_of_plan.back().second->worth_trying() ? shape_of_plan.back().second.get() : nullptr;
+}
 
 ondemand::parser& JsonReader::Impl::parser_of(std::size_t level) {
   while (parsers.size() <= level) parsers.push_back(std::make_unique<ondemand::parser>(kMaxRecordBytes));
@@ -286,9 +301,13 @@ bool JsonReader::Impl::read_object(ondemand::object object, const JsonPlan::Node
 
 bool JsonReader::Impl::read_document(std::string_view bytes, const JsonPlan::Node& node, std::size_t level, std::string_view where,
                                      bool may_unwrap) {
+  if (bytes.size() > kMaxRecordBytes) return bad_json(bytes, where);
+  // simdjson counts the brackets of a document behind which a '}' happens to stand (its issue 1834), and of no other: what stands behind
+  // a record must not decide whether it is read, nor which error it has (G13).
+  if (bytes.data()[bytes.size()] == '}') bytes = arena->copy(bytes, kRecordPaddingBytes);
   const std::string_view trimmed = trim_json(bytes);
   Document document{bytes.data() + bytes.size() + kRecordPaddingBytes, false, level};
-  if (trimmed.empty() || bytes.size() > kMaxRecordBytes) return bad_json(bytes, where);
+  if (trimmed.empty()) return bad_json(bytes, where);
   if (trimmed.front() != '{') {
     // No object: rare, and small work for the checker.
     if (invalid_utf8(bytes) || check_json(bytes)) return bad_json(bytes, where);
@@ -313,7 +332,7 @@ bool JsonReader::Impl::read_document(std::string_view bytes, const JsonPlan::Nod
   return true;
 }
 
-JsonReader::JsonReader() : impl_(std::make_unique<Impl>()) {}
+JsonReader::JsonReader(JsonShapes shapes) : impl_(std::make_unique<Impl>()) { impl_->shapes = shapes; }
 JsonReader::~JsonReader() = default;
 JsonReader::JsonReader(JsonReader&&) noexcept = default;
 JsonReader& JsonReader::operator=(JsonReader&&) noexcept = default;
@@ -328,6 +347,11 @@ Result<void> JsonReader::read(const JsonPlan& plan, std::string_view bytes, std:
   run.before = {};
   run.has_row = false;
   if (bytes.starts_with(kByteOrderMark)) bytes.remove_prefix(kByteOrderMark.size());
+  JsonShape* const shape = run.shape_of(plan);
+  if (shape != nullptr) {
+    if (shape->read(bytes, slots, arena)) return {};
+    run.clear(plan.root());
+  }
   if (options.strict && (bytes.size() > kMaxRecordBytes || invalid_utf8(bytes) || check_json(bytes))) return fail(describe_bad_json(bytes));
 
   bool ok = run.read_document(bytes, plan.root(), 0, {}, plan.options().unwrap_payload);
@@ -342,6 +366,7 @@ Result<void> JsonReader::read(const JsonPlan& plan, std::string_view bytes, std:
   }
   if (bytes.size() > kKeepParserBytes) run.parsers.clear();
   if (!ok) return fail(std::move(run.error));
+  if (shape != nullptr) shape->learn(bytes);
   return {};
 }
 

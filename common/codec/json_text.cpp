@@ -10,7 +10,6 @@
 namespace foldline::codec {
 namespace {
 
-constexpr bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 int hex_digit(char c) {
@@ -125,7 +124,7 @@ std::size_t number_end(std::string_view text, std::size_t at) {
 // A checker that walks once over the text and keeps the open brackets in an array: no recursion, whatever the input.
 class Checker {
  public:
-  explicit Checker(std::string_view text) : text_(text) {}
+  explicit Checker(std::string_view text, std::size_t max_depth = kMaxJsonDepth) : text_(text), max_depth_(max_depth) {}
 
   std::optional<JsonProblem> run() {
     value();
@@ -133,6 +132,12 @@ class Checker {
     skip_space();
     if (!problem_ && at_ < text_.size()) stop("something stands after the end of the value");
     return std::move(problem_);
+  }
+
+  std::size_t run_one() {
+    value();
+    while (!problem_ && depth_ > 0) after_value();
+    return problem_ ? 0 : at_;
   }
 
  private:
@@ -146,7 +151,7 @@ class Checker {
     stop(std::string("expected ") + what + ", found " + (printable ? "'" + std::string(1, text_[at_]) + "'" : "byte " + std::to_string(c)));
   }
   void skip_space() {
-    while (at_ < text_.size() && is_space(text_[at_])) ++at_;
+    while (at_ < text_.size() && is_json_space(text_[at_])) ++at_;
   }
   bool take(char c) {
     if (at_ >= text_.size() || text_[at_] != c) return false;
@@ -173,7 +178,7 @@ class Checker {
   }
 
   void open(char bracket, char closing) {
-    if (depth_ == kMaxJsonDepth) return stop("nested more than " + std::to_string(kMaxJsonDepth) + " levels deep");
+    if (depth_ == max_depth_) return stop("nested more than " + std::to_string(max_depth_) + " levels deep");
     open_[depth_++] = bracket;
     ++at_;
     skip_space();
@@ -232,6 +237,7 @@ class Checker {
   }
 
   std::string_view text_;
+  std::size_t max_depth_;
   std::size_t at_ = 0;
   std::size_t depth_ = 0;
   std::array<char, kMaxJsonDepth> open_;  // not cleared: only the first depth_ count
@@ -310,6 +316,11 @@ ScalarProblem read_number(std::string_view token, Value& out) {
 
 std::optional<JsonProblem> check_json(std::string_view text) { return Checker(text).run(); }
 
+std::size_t json_value_size(std::string_view text, std::size_t max_depth) {
+  if (text.empty() || is_json_space(text[0])) return 0;
+  return Checker(text, max_depth).run_one();
+}
+
 std::optional<std::size_t> invalid_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t length = utf8_length(text, at);
@@ -328,13 +339,9 @@ bool is_utf8(std::string_view text) {
     if ((eight & kHighBits) != 0) return !invalid_utf8(rest);
     rest.remove_prefix(sizeof eight);
   }
-  return !invalid_utf8(rest);
-}
-
-std::string_view trim_json(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
+  eight = 0;
+  std::memcpy(&eight, rest.data(), rest.size());
+  return (eight & kHighBits) == 0 || !invalid_utf8(rest);
 }
 
 std::optional<std::string_view> unescape(std::string_view raw, Arena& arena) {

@@ -28,11 +28,13 @@ struct JsonProblem {
 // error that looks like an outage, 54001). The text is taken to be UTF-8 (see invalid_utf8).
 std::optional<JsonProblem> check_json(std::string_view text);
 
+// The bytes of the JSON value that `text` begins with, whatever stands behind it; 0: it begins with none, or with one of more than
+// `max_depth` levels (0: scalars only). No blanks are skipped in front.
+std::size_t json_value_size(std::string_view text, std::size_t max_depth);
+
 // The offset of the first byte that is no part of UTF-8.
 std::optional<std::size_t> invalid_utf8(std::string_view text);
 bool is_utf8(std::string_view text);  // the same, fast for ASCII
-
-std::string_view trim_json(std::string_view text);
 
 // The text of a JSON string (without its quotes), its escapes resolved into `arena`; nullopt: a broken escape.
 std::optional<std::string_view> unescape(std::string_view raw, Arena& arena);

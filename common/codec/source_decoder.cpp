@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <string>
 
 #include "common/codec/headers.h"
@@ -28,6 +29,8 @@ std::int64_t whole_slot(const expr::PathSet& paths, expr::Root root, std::span<c
 }
 
 std::string_view print_integer(std::int64_t value, Arena& arena) {
+  constexpr std::string_view kOneDigit = "0123456789";  // most versions of a schema
+  if (value >= 0 && value < 10) return kOneDigit.substr(static_cast<std::size_t>(value), 1);
   constexpr std::size_t kDigits = 20;
   char* const to = arena.array<char>(kDigits);
   return {to, static_cast<std::size_t>(std::to_chars(to, to + kDigits, value).ptr - to)};
@@ -103,6 +106,13 @@ class SourceDecoder final : public Decoder {
  public:
   explicit SourceDecoder(std::shared_ptr<const SourcePlan> plan)
       : plan_(std::move(plan)),
+        type_(plan_->type),
+        id_(plan_->id),
+        source_(plan_->source),
+        schema_version_(plan_->schema_version),
+        correlation_id_(plan_->correlation_id),
+        time_(plan_->time),
+        key_(plan_->key),
         value_plan_(plan_->paths, expr::Root::value, plan_->json),
         key_plan_(plan_->paths, expr::Root::key),
         data_plan_(plan_->paths, expr::Root::value, {}, "data"),
@@ -130,6 +140,7 @@ class SourceDecoder final : public Decoder {
     std::span<Value> slots;
     bool is_tombstone = false;
     std::optional<Error> error;  // the first one
+    Value computed;              // by the last evaluate()
 
     void stop(Error why) {
       if (!error) error = std::move(why);
@@ -137,13 +148,30 @@ class SourceDecoder final : public Decoder {
   };
 
   Result<Decoded> decode_record(const Record& record, Arena& arena, Event& event);
+  std::span<Value> next_slots();
   void read_record(Run& run);
   void read_value(Run& run, std::string_view value);
   void read_cloudevent(Run& run, std::string_view value);
   void read_untyped(Run& run, std::string_view value, bool as_text, std::int64_t slot);
 
-  Value evaluate(Run& run, const expr::Program& program, const char* name, bool may_be_missing);
-  void set_text(Run& run, const expr::Program& program, const char* name, AttributeSlot slot);
+  // One of the envelope's expressions, nearly always a bare path.
+  struct Attribute {
+    explicit Attribute(const expr::Program& source) : program(source) {
+      if (source) slot = source.bare_slot();
+    }
+    const expr::Program& program;       // in the plan
+    std::optional<std::uint32_t> slot;  // of the path, where it is one
+    explicit operator bool() const { return static_cast<bool>(program); }
+  };
+
+  // Absent: the attribute takes its default. `may_be_missing`: so it does when its path is not there. Until the next call.
+  const Value& evaluate(Run& run, const Attribute& attribute, const char* name, bool may_be_missing) {
+    if (attribute.slot && (may_be_missing || !run.slots[*attribute.slot].is_absent())) return run.slots[*attribute.slot];
+    compute(run, attribute, name);
+    return run.computed;
+  }
+  void compute(Run& run, const Attribute& attribute, const char* name);
+  void set_text(Run& run, const Attribute& attribute, const char* name, AttributeSlot slot);
   void set_type(Run& run, std::string_view of_form);
   void set_id(Run& run, std::string_view of_form);
   void set_time(Run& run, const Value& of_form);
@@ -152,6 +180,13 @@ class SourceDecoder final : public Decoder {
   Result<bool> holds(Run& run, const expr::Program& program, const char* name);
 
   std::shared_ptr<const SourcePlan> plan_;
+  Attribute type_;
+  Attribute id_;
+  Attribute source_;
+  Attribute schema_version_;
+  Attribute correlation_id_;
+  Attribute time_;
+  Attribute key_;
   JsonPlan value_plan_;
   JsonPlan key_plan_;
   JsonPlan data_plan_;  // of CloudEvents in binary mode: the value is what else stands under "data"
@@ -162,6 +197,8 @@ class SourceDecoder final : public Decoder {
   std::int64_t whole_data_ = -1;
   JsonReader reader_;
   DecoderCounts counts_;
+  std::vector<Value> slots_;  // of the last kDecodedTogether events
+  std::size_t turn_ = 0;
 };
 
 void SourceDecoder::read_record(Run& run) {
@@ -223,21 +260,23 @@ void SourceDecoder::read_value(Run& run, std::string_view value) {
   if (auto read = reader_.read(value_plan_, value, run.slots, run.arena, options); !read) run.stop(std::move(read.error()));
 }
 
-// Absent: the attribute takes its default. `may_be_missing`: so it does when its path is not there.
-Value SourceDecoder::evaluate(Run& run, const expr::Program& program, const char* name, bool may_be_missing) {
-  if (!program) return Value::absent();
-  const std::optional<std::uint32_t> slot = program.bare_slot();
-  if (slot && (may_be_missing || !run.slots[*slot].is_absent())) return run.slots[*slot];
-  Result<Value> value = program.eval({run.slots, &run.arena});
-  if (value) return *value;
-  if (run.is_tombstone) return Value::absent();  // there is nothing that it could read
-  run.stop({value.error().code, std::string(name) + ": " + value.error().message, value.error().hint, false});
-  return Value::absent();
+void SourceDecoder::compute(Run& run, const Attribute& attribute, const char* name) {
+  run.computed = Value::absent();
+  if (!attribute) return;
+  Error error;
+  if (attribute.program.eval({run.slots, &run.arena}, run.computed, error)) return;
+  run.computed = Value::absent();
+  if (run.is_tombstone) return;  // there is nothing that it could read
+  run.stop({error.code, std::string(name) + ": " + error.message, error.hint, false});
 }
 
-void SourceDecoder::set_text(Run& run, const expr::Program& program, const char* name, AttributeSlot slot) {
-  if (!program) return;
-  const Value value = evaluate(run, program, name, true);
+void SourceDecoder::set_text(Run& run, const Attribute& attribute, const char* name, AttributeSlot slot) {
+  if (!attribute) return;
+  const Value& value = evaluate(run, attribute, name, true);
+  if (value.is(Kind::text)) {
+    run.slots[slot] = value;
+    return;
+  }
   const auto text = attribute_text(value, run.arena);
   if (!text) return run.stop({ErrorCode::decode, std::string(name) + ": " + describe(value) + " is no text", {}, false});
   if (is_there(value)) run.slots[slot] = Value::text(*text);
@@ -247,8 +286,8 @@ void SourceDecoder::set_type(Run& run, std::string_view of_form) {
   std::string_view type = run.record.topic_partition->topic;
   if (run.is_tombstone) {
     type = "tombstone";
-  } else if (plan_->type) {
-    const Value value = evaluate(run, plan_->type, "type", true);
+  } else if (type_) {
+    const Value& value = evaluate(run, type_, "type", true);
     if (value.is(Kind::text)) {
       type = value.as_text();
     } else if (value.is(Kind::integer)) {
@@ -278,9 +317,9 @@ void SourceDecoder::set_type(Run& run, std::string_view of_form) {
 
 void SourceDecoder::set_id(Run& run, std::string_view of_form) {
   std::string_view id = of_form;
-  if (plan_->id) {
-    const Value value = evaluate(run, plan_->id, "id", true);
-    const auto text = attribute_text(value, run.arena);
+  if (id_) {
+    const Value& value = evaluate(run, id_, "id", true);
+    const auto text = value.is(Kind::text) ? value.as_text() : attribute_text(value, run.arena);
     if (!text) run.stop({ErrorCode::decode, "id: " + describe(value) + " is no ID", {}, false});
     id = text.value_or(std::string_view{});
     if (text && id.empty() && !run.is_tombstone && !run.error) ++counts_.missing_ids;
@@ -294,8 +333,7 @@ void SourceDecoder::set_id(Run& run, std::string_view of_form) {
 }
 
 void SourceDecoder::set_time(Run& run, const Value& of_form) {
-  Value value = of_form;
-  if (plan_->time) value = evaluate(run, plan_->time, "time", false);
+  const Value& value = time_ ? evaluate(run, time_, "time", false) : of_form;
   run.event.time_us = run.record.timestamp_us;
   if (!value.is_absent() && !(run.is_tombstone && value.is_null())) {
     if (auto time = attribute_time(value)) {
@@ -308,7 +346,7 @@ void SourceDecoder::set_time(Run& run, const Value& of_form) {
 }
 
 void SourceDecoder::set_key(Run& run) {
-  const Value value = evaluate(run, plan_->key, "key", false);
+  const Value& value = evaluate(run, key_, "key", false);
   run.slots[kSlotKey] = value.is_absent() ? run.slots[kSlotRecordKey] : value;
 }
 
@@ -326,9 +364,9 @@ bool SourceDecoder::set_attributes(Run& run) {
   }
   set_type(run, change.type);
   set_id(run, change.id);
-  set_text(run, plan_->source, "source", kSlotSource);
-  set_text(run, plan_->schema_version, "schema_version", kSlotSchemaVersion);
-  set_text(run, plan_->correlation_id, "correlation_id", kSlotCorrelationId);
+  set_text(run, source_, "source", kSlotSource);
+  set_text(run, schema_version_, "schema_version", kSlotSchemaVersion);
+  set_text(run, correlation_id_, "correlation_id", kSlotCorrelationId);
   if (run.slots[kSlotCorrelationId].is(Kind::text)) run.event.correlation_id = run.slots[kSlotCorrelationId].as_text();
   set_time(run, change.time);
   set_key(run);
@@ -341,17 +379,25 @@ Result<bool> SourceDecoder::holds(Run& run, const expr::Program& program, const 
   return value->is(Kind::boolean) && value->as_bool();
 }
 
+// All absent.
+std::span<Value> SourceDecoder::next_slots() {
+  const std::size_t count = plan_->paths.slot_count();
+  if (slots_.empty()) slots_.resize(count * kDecodedTogether);
+  if (++turn_ == kDecodedTogether) turn_ = 0;
+  const std::span<Value> slots = std::span(slots_).subspan(turn_ * count, count);
+  std::memset(static_cast<void*>(slots.data()), 0, slots.size_bytes());  // absent is all zeros
+  return slots;
+}
+
 Result<Decoded> SourceDecoder::decode_record(const Record& record, Arena& arena, Event& event) {
   event = Event{};
   event.record = &record;
   event.source = plan_->index;
   event.time_us = record.timestamp_us;
-  const std::size_t slot_count = plan_->paths.slot_count();
-  Value* const slots = arena.array<Value>(slot_count);
-  std::uninitialized_fill_n(slots, slot_count, Value::absent());
-  event.slots = {slots, slot_count};
+  const std::span<Value> slots = next_slots();
+  event.slots = slots;
 
-  Run run{record, arena, event, {slots, slot_count}, false, std::nullopt};
+  Run run{record, arena, event, slots, false, std::nullopt, {}};
   const bool in_headers = plan_->form == Form::cloudevents && cloudevents_mode(record.headers) == CloudEventsMode::binary;
   if (!record.value && !in_headers) {
     if (plan_->skip_null_values) {

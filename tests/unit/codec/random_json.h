@@ -3,6 +3,7 @@
 
 #include <random>
 #include <string>
+#include <vector>
 
 namespace foldline {
 
@@ -28,6 +29,15 @@ class RandomJson {
       out += "\"" + key() + "\"" + space() + ":" + space() + value(depth - 1) + space();
     }
     return out + "}";
+  }
+
+  // A path that its objects may have.
+  std::vector<std::string> path() {
+    static const char* const kPathKeys[] = {"a", "b", "c", "d", "ab", "\"", "é", ""};
+    std::vector<std::string> keys;
+    const int length = below(4);
+    for (int i = 0; i < length; ++i) keys.emplace_back(kPathKeys[below(8)]);
+    return keys;
   }
 
   int below(int limit) { return static_cast<int>(random_() % static_cast<std::uint64_t>(limit)); }
