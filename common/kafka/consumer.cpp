@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <mutex>
 
 #include "common/kafka/consumer_impl.h"
 
@@ -28,12 +29,15 @@ void log_if_error(const char* what, rd_kafka_resp_err_t error) {
 
 // Each partition's own queue is forwarded to its lane's. librdkafka forwards it to the group's queue anew whenever the partition is
 // assigned unless the application has claimed it before, so this is done on each assignment, before assign() (G7).
-void split_queues(rd_kafka_t* client, const std::vector<TopicPartition>& partitions, const std::vector<PartitionQueue*>& queues) {
+void split_queues(Consumer::Impl& impl, const std::vector<TopicPartition>& partitions, const std::vector<PartitionQueue*>& queues) {
+  const std::unique_lock lock(impl.forwarding);
+  ++impl.forwardings;
   for (std::size_t i = 0; i < partitions.size(); ++i) {
-    rd_kafka_queue_t* own = rd_kafka_queue_get_partition(client, partitions[i].topic.c_str(), partitions[i].partition);
+    rd_kafka_queue_t* own = rd_kafka_queue_get_partition(impl.client, partitions[i].topic.c_str(), partitions[i].partition);
     if (own == nullptr) continue;
     rd_kafka_queue_forward(own, queues[i]->handle());
     rd_kafka_queue_destroy(own);
+    queues[i]->forwarded_from(partitions[i]);
   }
 }
 
@@ -63,7 +67,7 @@ void assign(Consumer::Impl& impl, rd_kafka_topic_partition_list_t* list) {
   const std::vector<TopicPartition> partitions = to_partitions(list);
   start_at_the_end(impl.client, list);
   const std::vector<PartitionQueue*> queues = impl.listener->on_assign(partitions);
-  split_queues(impl.client, partitions, queues);
+  split_queues(impl, partitions, queues);
   log_if_error("assign", rd_kafka_assign(impl.client, list));
 }
 
@@ -121,7 +125,7 @@ Result<std::unique_ptr<Consumer>> Consumer::create(const ConsumerOptions& option
             // A full queue is looked at again after this long; the client's default of 1 s starves a lane that folds faster.
             {"fetch.queue.backoff.ms", "10"},
 #endif
-            {"fetch.max.bytes", "4194304"}, {"reconnect.backoff.max.ms", "2000"}, {
+            {"fetch.max.bytes", "4194304"}, {"reconnect.backoff.max.ms", "2000"}, {PartitionQueue::kServedTogetherSetting, "512"}, {
           "socket.keepalive.enable", "true"
         }
       },
@@ -129,7 +133,8 @@ Result<std::unique_ptr<Consumer>> Consumer::create(const ConsumerOptions& option
        {"auto.offset.reset", "a lost position must stop the partition, never reset it silently"},
        {"partition.assignment.strategy", "Foldline uses the eager protocol"},
        {"group.id", "it is the projection file's `group`"},
-       {"enable.partition.eof", "lag is measured with it"}});
+       {"enable.partition.eof", "lag is measured with it"},
+       {PartitionQueue::kServedTogetherSetting, "without it, the client would go past queued.max.messages.kbytes"}});
   if (!conf) return fail(conf.error());
   auto impl = std::make_shared<Impl>();
   impl->listener = &listener;
@@ -161,7 +166,7 @@ Result<void> Consumer::assign(const std::vector<TopicPartition>& partitions) {
   const TopicList list = new_topic_list(partitions.size());
   for (const TopicPartition& p : partitions) rd_kafka_topic_partition_list_add(list.get(), p.topic.c_str(), p.partition);
   start_at_the_end(impl_->client, list.get());
-  split_queues(impl_->client, partitions, impl_->listener->on_assign(partitions));
+  split_queues(*impl_, partitions, impl_->listener->on_assign(partitions));
   const rd_kafka_resp_err_t error = rd_kafka_assign(impl_->client, list.get());
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
   return fail(ErrorCode::log_unavailable, std::string("assigning partitions: ") + rd_kafka_err2str(error), "is a broker reachable?", true);

@@ -29,6 +29,7 @@
 
 using rd_kafka_queue_t = struct rd_kafka_queue_s;
 using rd_kafka_message_t = struct rd_kafka_message_s;
+using rd_kafka_topic_t = struct rd_kafka_topic_s;
 
 namespace foldline::kafka {
 
@@ -106,6 +107,8 @@ class QueueVisitor {
 class PartitionQueue {
  public:
   static constexpr std::size_t kFetchBatch = 1024;
+  // How many records librdkafka takes out of its queue for one run of callbacks: see docs/decisions/0002-records-by-callbacks.md.
+  static constexpr const char* kServedTogetherSetting = "consume.callback.max.messages";
 
   explicit PartitionQueue(std::shared_ptr<Consumer::Impl> consumer);
   ~PartitionQueue();
@@ -113,6 +116,7 @@ class PartitionQueue {
   PartitionQueue& operator=(const PartitionQueue&) = delete;
 
   // Delivers up to `max_records`, never waits. False from on_record stops; what was fetched and not delivered comes first next time.
+  // What the visitor throws goes through. It calls nothing of this queue.
   void poll(std::size_t max_records, QueueVisitor& visitor);
   // Forgets what was fetched and not delivered, of all partitions (after a rebalance) or of one (after its seek). Not while poll() runs.
   void discard_fetched();
@@ -139,12 +143,26 @@ class PartitionQueue {
   [[nodiscard]] std::size_t length() const;
 
   [[nodiscard]] rd_kafka_queue_t* handle() const { return queue_; }
+  // This partition's own queue leads here until the next assignment. Consumer calls it, with Impl::forwarding held.
+  void forwarded_from(const TopicPartition& partition);
 
  private:
-  void wake_fetcher(const rd_kafka_message_t& message);
+  class Delivery;
+  struct TopicDeleter {
+    void operator()(rd_kafka_topic_t* topic) const;
+  };
+
+  void poll_batches(Delivery& delivery);
+  void serve(Delivery& delivery);
+  void poll_one_by_one(Delivery& delivery);
+  void wake_fetcher(const Delivery& delivery);
 
   std::shared_ptr<Consumer::Impl> consumer_;
   rd_kafka_queue_t* queue_;
+  // One of the partitions that are forwarded here, if forwarding_ is the last one. Under Impl::forwarding.
+  std::unique_ptr<rd_kafka_topic_t, TopicDeleter> from_topic_;
+  std::int32_t from_partition_ = 0;
+  std::uint64_t forwarding_ = 0;
   std::vector<rd_kafka_message_t*> fetched_;
   std::size_t next_ = 0;
   std::size_t bytes_since_wake_ = 0;

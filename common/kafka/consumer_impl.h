@@ -4,7 +4,8 @@
 #include <librdkafka/rdkafka.h>
 
 #include <atomic>
-#include <mutex>
+#include <cstdint>
+#include <shared_mutex>
 #include <string>
 
 #include "common/kafka/consumer.h"
@@ -23,6 +24,9 @@ struct Consumer::Impl {
   rd_kafka_t* client = nullptr;
   RebalanceListener* listener = nullptr;
   std::atomic<bool> rebalancing{false};
+  // Shared by whoever reads a queue through one of the partitions that are forwarded to it, whole for forwarding them elsewhere.
+  std::shared_mutex forwarding;
+  std::uint64_t forwardings = 0;  // under `forwarding`: those so far
 
   ~Impl() {
     if (client != nullptr) rd_kafka_destroy(client);

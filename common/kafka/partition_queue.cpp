@@ -1,7 +1,9 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <exception>
 #include <future>
+#include <shared_mutex>
 #include <span>
 #include <thread>
 
@@ -43,25 +45,66 @@ int seek_timeout(std::chrono::milliseconds timeout) {
   return static_cast<int>(timeout.count()) * factor;
 }
 
-// What is queued, without waiting. Before 2.1 the batch call may lose records when a seek, a pause or a rebalance happens beside it (known
-// issues of librdkafka 2.0.0, mended by its #4208), so there they are taken one by one: G7. A record that is skipped leaves no trace but
-// a gap in the offsets, and those have gaps of their own.
-std::size_t fetch(rd_kafka_queue_t* queue, std::span<rd_kafka_message_t*> into) {
-  static const bool batches = rd_kafka_version() >= 0x020100ff;
-  if (batches) {
-    const ssize_t count = rd_kafka_consume_batch_queue(queue, 0, into.data(), into.size());
-    return count > 0 ? static_cast<std::size_t>(count) : 0;
-  }
-  std::size_t count = 0;
-  while (count < into.size()) {
-    rd_kafka_message_t* message = rd_kafka_consume_queue(queue, 0);
-    if (message == nullptr) break;
-    into[count++] = message;
-  }
-  return count;
-}
+// Before 2.1 the batch call may lose records when a seek, a pause or a rebalance happens beside it (known issues of librdkafka 2.0.0,
+// mended by its #4208): G7. A record that is skipped leaves no trace but a gap in the offsets, and those have gaps of their own.
+bool batches_are_safe() { return rd_kafka_version() >= 0x020100ff; }
 
 }  // namespace
+
+// What one poll() hands to its visitor.
+class PartitionQueue::Delivery {
+ public:
+  Delivery(rd_kafka_t* client, std::size_t max_records, QueueVisitor& visitor, std::vector<Header>& headers)
+      : client_(client), visitor_(visitor), headers_(headers), left_(max_records) {}
+
+  [[nodiscard]] bool done() const { return left_ == 0; }
+  [[nodiscard]] std::size_t size_bytes() const { return size_bytes_; }
+  // Of the last record; empty: there was none.
+  [[nodiscard]] const std::string& topic() const { return topic_; }
+  [[nodiscard]] std::int32_t partition() const { return partition_; }
+
+  void take(const rd_kafka_message_t& message) {
+    --left_;
+    if (message.rkt == nullptr) return;
+    const std::string_view topic = rd_kafka_topic_name(message.rkt);
+    if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return visitor_.on_end(topic, message.partition, message.offset);
+    if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return visitor_.on_error(topic, message.partition, consume_error(message));
+    if (partition_ != message.partition || topic_ != topic) {
+      topic_ = topic;
+      partition_ = message.partition;
+    }
+    size_bytes_ += message.len + message.key_len;
+    Record record = record_of(&message, headers_);
+    if (!visitor_.on_record(topic, message.partition, record)) left_ = 0;
+  }
+
+  // As librdkafka's callback: nothing may be thrown through its frames. What is left of the run goes back to the queue's head.
+  static void on_message(rd_kafka_message_t* message, void* opaque) {
+    Delivery& self = *static_cast<Delivery*>(opaque);
+    try {
+      self.take(*message);
+    } catch (...) {
+      self.thrown_ = std::current_exception();
+      self.left_ = 0;
+    }
+    if (self.done()) rd_kafka_yield(self.client_);
+  }
+  void rethrow() const {
+    if (thrown_) std::rethrow_exception(thrown_);
+  }
+
+ private:
+  rd_kafka_t* client_;
+  QueueVisitor& visitor_;
+  std::vector<Header>& headers_;
+  std::size_t left_;
+  std::size_t size_bytes_ = 0;
+  std::string topic_;
+  std::int32_t partition_ = -1;
+  std::exception_ptr thrown_;
+};
+
+void PartitionQueue::TopicDeleter::operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
 
 PartitionQueue::PartitionQueue(std::shared_ptr<Consumer::Impl> consumer)
     : consumer_(std::move(consumer)), queue_(rd_kafka_queue_new(consumer_->client)) {
@@ -73,47 +116,75 @@ PartitionQueue::~PartitionQueue() {
   rd_kafka_queue_destroy(queue_);
 }
 
+void PartitionQueue::forwarded_from(const TopicPartition& partition) {
+  if (forwarding_ == consumer_->forwardings) return;  // one is enough
+  from_topic_.reset(rd_kafka_topic_new(consumer_->client, partition.topic.c_str(), nullptr));
+  from_partition_ = partition.partition;
+  forwarding_ = consumer_->forwardings;
+}
+
 void PartitionQueue::poll(std::size_t max_records, QueueVisitor& visitor) {
-  for (std::size_t delivered = 0; delivered < max_records; ++delivered) {
+  static const bool batches = batches_are_safe();
+  Delivery delivery(consumer_->client, max_records, visitor, headers_);
+  if (delivery.done()) return;
+  if (batches) {
+    poll_batches(delivery);
+  } else {
+    serve(delivery);
+    poll_one_by_one(delivery);
+  }
+  wake_fetcher(delivery);
+}
+
+void PartitionQueue::poll_batches(Delivery& delivery) {
+  while (!delivery.done()) {
     if (next_ == fetched_.size()) {
       fetched_.resize(kFetchBatch);
-      fetched_.resize(fetch(queue_, fetched_));
+      const ssize_t count = rd_kafka_consume_batch_queue(queue_, 0, fetched_.data(), fetched_.size());
+      fetched_.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
       next_ = 0;
       if (fetched_.empty()) return;
     }
-    rd_kafka_message_t* message = fetched_[next_++];
-    const std::unique_ptr<rd_kafka_message_t, decltype(&rd_kafka_message_destroy)> owner(message, &rd_kafka_message_destroy);
-    if (message->rkt == nullptr) continue;
-    const std::string_view topic = rd_kafka_topic_name(message->rkt);
-    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-      visitor.on_end(topic, message->partition, message->offset);
-      continue;
-    }
-    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      visitor.on_error(topic, message->partition, consume_error(*message));
-      continue;
-    }
-    wake_fetcher(*message);
-    Record record = record_of(message, headers_);
-    if (!visitor.on_record(topic, message->partition, record)) return;
+    const MessagePtr message(fetched_[next_++]);
+    delivery.take(*message);
+  }
+}
+
+// Many records under one lock of librdkafka's queue, each handed over at once and dropped there if a seek or a rebalance has overtaken it.
+// The call that takes a queue has no limit: it would empty the queue for the time being, and the client fetch as if it were empty. The
+// call that takes a partition has one, and serves the queue that the partition leads to: this one, as long as `forwarding` is held.
+void PartitionQueue::serve(Delivery& delivery) {
+  const std::shared_lock lock(consumer_->forwarding);
+  if (from_topic_ == nullptr || forwarding_ != consumer_->forwardings) return;
+  while (!delivery.done() && rd_kafka_consume_callback(from_topic_.get(), from_partition_, 0, &Delivery::on_message, &delivery) > 0) {
+  }
+  delivery.rethrow();
+}
+
+// Whatever serve() could not reach: nothing, mostly.
+void PartitionQueue::poll_one_by_one(Delivery& delivery) {
+  while (!delivery.done()) {
+    const MessagePtr message(rd_kafka_consume_queue(queue_, 0));
+    if (!message) return;
+    delivery.take(*message);
   }
 }
 
 // Before 2.2, a broker's thread that found the queue full looks at it again when it next wakes, up to a second later: a lane that empties
 // the queue faster than that starves. A request wakes the thread; this one changes nothing, and nobody waits for its answer (librdkafka
 // drops it when it comes). Only every few megabytes, so that light traffic sends none. Since 2.2: fetch.queue.backoff.ms.
-void PartitionQueue::wake_fetcher(const rd_kafka_message_t& message) {
+void PartitionQueue::wake_fetcher(const Delivery& delivery) {
 #if RD_KAFKA_VERSION < 0x020200ff
   constexpr std::size_t kWakeEveryBytes = 2 * 1024 * 1024;
   constexpr std::int64_t kLatest = -1;
-  bytes_since_wake_ += message.len + message.key_len;
-  if (bytes_since_wake_ < kWakeEveryBytes) return;
+  bytes_since_wake_ += delivery.size_bytes();
+  if (bytes_since_wake_ < kWakeEveryBytes || delivery.topic().empty()) return;
   bytes_since_wake_ = 0;
   const TopicList list = new_topic_list(1);
-  rd_kafka_topic_partition_list_add(list.get(), rd_kafka_topic_name(message.rkt), message.partition)->offset = kLatest;
+  rd_kafka_topic_partition_list_add(list.get(), delivery.topic().c_str(), delivery.partition())->offset = kLatest;
   static_cast<void>(rd_kafka_offsets_for_times(consumer_->client, list.get(), 0));
 #else
-  static_cast<void>(message);
+  static_cast<void>(delivery);
 #endif
 }
 

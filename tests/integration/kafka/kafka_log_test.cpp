@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "tests/integration/kafka/log_member.h"
 #include "tests/integration/kafka/topic_fixture.h"
 
 namespace foldline {
@@ -15,59 +16,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-struct Collected : LogVisitor {
-  std::map<std::uint32_t, std::vector<std::int64_t>> offsets;
-  std::map<std::uint32_t, std::int64_t> ends;
-  std::vector<Error> errors;
-  bool on_record(const Record& record) override {
-    offsets[record.slot].push_back(record.offset);
-    return true;
-  }
-  void on_end(std::uint32_t slot, std::int64_t offset) override { ends[slot] = offset; }
-  void on_error(std::uint32_t /*slot*/, const Error& error) override { errors.push_back(error); }
-};
-
-// A group member with one lane's log, driven by hand.
-struct Member : kafka::RebalanceListener {
-  std::unique_ptr<kafka::Consumer> consumer;
-  std::unique_ptr<KafkaLog> log;
-  std::vector<TopicPartition> assigned;
-  int assignments = 0;
-
-  Member(const kafka::ClientOptions& client, const std::string& group) {
-    auto made = kafka::Consumer::create({.client = client, .group = group}, *this);
-    EXPECT_TRUE(made) << made.error().message;
-    consumer = std::move(*made);
-    log = std::make_unique<KafkaLog>(consumer->new_queue());
-  }
-  ~Member() override { consumer.reset(); }
-
-  std::vector<kafka::PartitionQueue*> on_assign(const std::vector<TopicPartition>& partitions) override {
-    assigned = partitions;
-    ++assignments;
-    log->reset(partitions);
-    return std::vector<kafka::PartitionQueue*>(partitions.size(), &log->queue());
-  }
-  void on_revoke(const std::vector<TopicPartition>& /*partitions*/) override {
-    assigned.clear();
-    log->reset({});
-  }
-  bool poll_until(const std::function<bool()>& done, LogVisitor* visitor = nullptr) {
-    const auto deadline = std::chrono::steady_clock::now() + seconds(30);
-    while (!done() && std::chrono::steady_clock::now() < deadline) {
-      consumer->poll(milliseconds(10));
-      if (visitor != nullptr) log->poll(1000, *visitor);
-    }
-    return done();
-  }
-};
-
-std::vector<std::int64_t> range(std::int64_t first, std::int64_t end) {
-  std::vector<std::int64_t> out;
-  for (std::int64_t i = first; i < end; ++i) out.push_back(i);
-  return out;
-}
 
 testing::AssertionResult started(KafkaLog& log, std::uint32_t slot) {
   const auto result = log.start(slot, 0);
@@ -80,8 +28,7 @@ TEST_F(KafkaLogTest, DeliversFromTheStartedOffsetAndThenTheEnd) {
   const std::string topic = new_topic(1);
   produce(topic, 0, 100);
   Member member(client_, topic);
-  ASSERT_TRUE(member.consumer->subscribe({topic}));
-  ASSERT_TRUE(member.poll_until([&] { return member.assigned.size() == 1; }));
+  ASSERT_TRUE(member.join(topic, 1));
   ASSERT_TRUE(member.log->start(0, 40));
   Collected seen;
   ASSERT_TRUE(member.poll_until([&] { return seen.ends.contains(0); }, &seen));
@@ -93,8 +40,7 @@ TEST_F(KafkaLogTest, DeliversFromTheStartedOffsetAndThenTheEnd) {
 TEST_F(KafkaLogTest, NothingIsDeliveredBeforeAStart) {
   const std::string topic = new_topic(1);
   Member member(client_, topic);
-  ASSERT_TRUE(member.consumer->subscribe({topic}));
-  ASSERT_TRUE(member.poll_until([&] { return member.assigned.size() == 1; }));
+  ASSERT_TRUE(member.join(topic, 1));
   produce(topic, 0, 50);
   Collected seen;
   const auto until = std::chrono::steady_clock::now() + milliseconds(700);
@@ -110,8 +56,7 @@ TEST_F(KafkaLogTest, ARewindInTheMiddleOfAStreamDeliversEachOffsetInOrderAgain) 
   const std::string topic = new_topic(2);
   produce(topic, 0, 20'000);
   Member member(client_, topic);
-  ASSERT_TRUE(member.consumer->subscribe({topic}));
-  ASSERT_TRUE(member.poll_until([&] { return member.assigned.size() == 2; }));
+  ASSERT_TRUE(member.join(topic, 2));
   ASSERT_TRUE(member.log->start(0, 0));
   ASSERT_TRUE(member.log->start(1, 0));
   for (int round = 0; round < 20; ++round) {
@@ -135,8 +80,7 @@ TEST_F(KafkaLogTest, EachRebalanceSplitsTheQueuesAnew) {
   const std::string topic = new_topic(4);
   produce(topic, 0, 1'000);
   Member one(client_, topic);
-  ASSERT_TRUE(one.consumer->subscribe({topic}));
-  ASSERT_TRUE(one.poll_until([&] { return one.assigned.size() == 4; }));
+  ASSERT_TRUE(one.join(topic, 4));
   for (int round = 0; round < 3; ++round) {
     {
       Member two(client_, topic);
@@ -168,8 +112,7 @@ TEST_F(KafkaLogTest, APositionOutsideTheLogIsLostAndNeverReset) {
   const std::string topic = new_topic(1);
   produce(topic, 0, 10);
   Member member(client_, topic);
-  ASSERT_TRUE(member.consumer->subscribe({topic}));
-  ASSERT_TRUE(member.poll_until([&] { return member.assigned.size() == 1; }));
+  ASSERT_TRUE(member.join(topic, 1));
   ASSERT_TRUE(member.log->start(0, 5'000));
   Collected seen;
   ASSERT_TRUE(member.poll_until([&] { return !seen.errors.empty(); }, &seen));
@@ -181,8 +124,7 @@ TEST_F(KafkaLogTest, BoundsAndTheOffsetForATime) {
   const std::string topic = new_topic(1);
   produce(topic, 0, 10);
   Member member(client_, topic);
-  ASSERT_TRUE(member.consumer->subscribe({topic}));
-  ASSERT_TRUE(member.poll_until([&] { return member.assigned.size() == 1; }));
+  ASSERT_TRUE(member.join(topic, 1));
   const auto bounds = member.log->bounds(0);
   ASSERT_TRUE(bounds) << bounds.error().message;
   EXPECT_EQ(bounds->low, 0);
@@ -202,8 +144,7 @@ TEST_F(KafkaLogTest, BoundsAskedForTogetherAreThoseOfEachPartitionAndServeOnce) 
   const std::string topic = new_topic(3);
   produce(topic, 0, 500);
   Member member(client_, topic);
-  ASSERT_TRUE(member.consumer->subscribe({topic}));
-  ASSERT_TRUE(member.poll_until([&] { return member.assigned.size() == 3; }));
+  ASSERT_TRUE(member.join(topic, 3));
   std::vector<std::int64_t> singly;
   for (std::uint32_t slot = 0; slot < 3; ++slot) singly.push_back(member.log->bounds(slot)->high);
   const auto together = member.log->queue().watermarks(member.assigned, seconds(10));
@@ -232,8 +173,7 @@ TEST_F(KafkaLogTest, BoundsOfAPartitionThatIsNotThereLeaveTheOthersAnswered) {
   const std::string topic = new_topic(1);
   produce(topic, 0, 10);
   Member member(client_, topic);
-  ASSERT_TRUE(member.consumer->subscribe({topic}));
-  ASSERT_TRUE(member.poll_until([&] { return member.assigned.size() == 1; }));
+  ASSERT_TRUE(member.join(topic, 1));
   const auto found = member.log->queue().watermarks(std::vector<TopicPartition>{{topic, 0}, {topic, 7}}, seconds(2));
   if (!found) return;  // refused as a whole: the lane then asks for each
   ASSERT_TRUE((*found)[0]);
@@ -251,8 +191,7 @@ TEST_F(KafkaLogTest, ABacklogManyTimesTheQueuesSizeIsReadOnceAndInOrder) {
   ASSERT_TRUE(producer_->produce_all(records));
   client_.options.emplace_back("queued.max.messages.kbytes", Secret("1024"));
   Member member(client_, topic);
-  ASSERT_TRUE(member.consumer->subscribe({topic}));
-  ASSERT_TRUE(member.poll_until([&] { return member.assigned.size() == 4; }));
+  ASSERT_TRUE(member.join(topic, 4));
   for (std::uint32_t slot = 0; slot < 4; ++slot) ASSERT_TRUE(member.log->start(slot, 0));
   Collected seen;
   ASSERT_TRUE(member.poll_until([&] { return seen.ends.size() == 4; }, &seen));
