@@ -10,7 +10,7 @@ void Arena::next_chunk(std::size_t at_least_bytes) {
   if (current_ >= chunks_.size()) {
     const std::size_t size_bytes = std::max(kChunkBytes, at_least_bytes);
     // Not make_unique: it would zero the chunk, which is what an arena is there to avoid.
-    chunks_.push_back({std::unique_ptr<char[]>(new char[size_bytes]), size_bytes});
+    chunks_.push_back({std::unique_ptr<char[]>(new char[size_bytes + kReadableBeyond]), size_bytes});
     current_ = chunks_.size() - 1;
   }
   used_ = 0;

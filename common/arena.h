@@ -20,6 +20,7 @@ class Arena {
  public:
   static constexpr std::size_t kChunkBytes = 256 * 1024;
   static constexpr std::size_t kKeepBytes = 32 * 1024 * 1024;
+  static constexpr std::size_t kReadableBeyond = 64;  // behind the end of everything handed out; what stands there is anything
 
   Arena() = default;
   Arena(const Arena&) = delete;

@@ -27,7 +27,8 @@ enum class RowOp : std::uint8_t {
 // version order with ties broken by event ID. Empty: the view is not guarded.
 using GuardStamp = std::string_view;
 
-// Everything points into the batch's arena.
+// Everything points into the batch's arena, but for the assignments: they may go when kDecodedTogether (codec/decoder.h) more events have
+// been projected. They are folded at once; in the arena they would be an eighth of a batch, written once and never read again.
 struct Change {
   std::uint32_t view = 0;  // index in the projection's views
   RowOp op = RowOp::upsert;

@@ -12,6 +12,8 @@ namespace {
 // G12: an event from the future may not push the partition's time past its record's time by more than this.
 constexpr std::int64_t kMaxAheadUs = 3'600'000'000;
 
+static_assert(Arena::kReadableBeyond >= kRecordPaddingBytes, "a record's bytes end where the arena's may");
+
 // Appends a view's bytes to a block and answers the copy.
 class Writer {
  public:
@@ -25,7 +27,6 @@ class Writer {
   std::optional<std::string_view> copy(const std::optional<std::string_view>& bytes) {
     return bytes ? std::optional(copy(*bytes)) : std::nullopt;
   }
-  [[nodiscard]] char* end() const { return to_; }
 
  private:
   char* to_;
@@ -63,6 +64,8 @@ void Batch::begin(std::shared_ptr<const std::vector<AssignedPartition>> assignme
   ends_.assign(assignment_->size(), -1);
   processed = 0;
   closed = false;
+  encoding_tried = false;
+  is_encoded = false;
 }
 
 void Batch::stage(const Record& record, std::size_t max_record_bytes) {
@@ -95,9 +98,10 @@ void Batch::stage(const Record& record, std::size_t max_record_bytes) {
   copy_bytes(context, copy);
 }
 
-// One block: each piece is followed by the next one or by the padding, so kRecordPaddingBytes may be read past any of them.
+// In one block. What follows a piece is the next one, the next record's, or the rest of the arena's chunk: kRecordPaddingBytes may be read
+// past any of them.
 void Batch::copy_bytes(const Record& from, Record& to) {
-  Writer writer(static_cast<char*>(arena_.allocate(size_bytes(from) + kRecordPaddingBytes, 1)));
+  Writer writer(static_cast<char*>(arena_.allocate(size_bytes(from), 1)));
   to.key = writer.copy(from.key);
   to.value = writer.copy(from.value);
   if (!from.headers.empty()) {
@@ -108,7 +112,6 @@ void Batch::copy_bytes(const Record& from, Record& to) {
     }
     to.headers = {headers, from.headers.size()};
   }
-  std::memset(writer.end(), 0, kRecordPaddingBytes);
 }
 
 void Batch::move_tail(std::size_t first, Batch& next) {

@@ -105,6 +105,10 @@ class Batch {
   std::size_t processed = 0;
   // Takes no more: full, or cut before an event that did not fit.
   bool closed = false;
+  // Sink::encode_ahead() of all its rows: whether it was asked for, its answer, and what it made (kept for its buffers).
+  bool encoding_tried = false;
+  bool is_encoded = false;
+  std::unique_ptr<EncodedRows> encoded;
 
  private:
   void copy_bytes(const Record& from, Record& to);

@@ -8,14 +8,6 @@ namespace foldline {
 
 namespace {
 
-// A partition's share of the range.
-struct Moved {
-  bool touched = false;
-  std::int64_t next_offset = -1;
-  const BatchEntry* last = nullptr;
-  std::int64_t max_event_time_us = INT64_MIN;
-};
-
 std::optional<std::string> owned(const std::optional<std::string_view>& bytes) {
   return bytes ? std::optional<std::string>(*bytes) : std::nullopt;
 }
@@ -48,7 +40,9 @@ PartitionCommit describe_part(const Commit& commit, std::uint32_t slot, const Mo
     part.ids = ids.bytes();
     part.ids_first_offset = ids.first_offset();
     part.ids_last_offset = ids.last_offset();
-    if (before.tail_first_offset >= 0 && before.tail_bytes < kSealedChunkBytes) part.tail_first_offset = before.tail_first_offset;
+    // A store writes a chunk anew to append to it, so what is not light traffic begins one of its own.
+    const bool grows = before.tail_first_offset >= 0 && before.tail_bytes + part.ids.size() <= kSealedChunkBytes;
+    if (grows) part.tail_first_offset = before.tail_first_offset;
   }
   part.trim_ids_below = trim_below(commit, before.checkpoint.next_offset, part.after.next_offset);
   if (before.restart_at >= 0) {
@@ -61,10 +55,10 @@ PartitionCommit describe_part(const Commit& commit, std::uint32_t slot, const Mo
 
 }  // namespace
 
-void Commit::prepare() {
-  if (prepared) return;
-  prepared = true;
-  std::vector<Moved> moved(before.size());
+void Commit::gather() {
+  if (gathered) return;
+  gathered = true;
+  moved.resize(before.size());
   packers.resize(before.size());
   for (std::size_t i = begin; i < end; ++i) {
     const BatchEntry& entry = batch->entries()[i];
@@ -82,6 +76,17 @@ void Commit::prepare() {
     }
     count(entry);
   }
+}
+
+void Commit::stand_on(const Commit& committed) {
+  before = committed.before;
+  for (std::size_t i = 0; i < committed.parts.size(); ++i) before[committed.slots[i]] = position_after(committed, i);
+}
+
+void Commit::prepare() {
+  if (prepared) return;
+  prepared = true;
+  gather();
   for (const std::uint32_t slot : starts) moved[slot].touched = true;
   for (std::uint32_t slot = 0; last && slot < moved.size(); ++slot) {
     if (batch->end(slot) <= std::max(moved[slot].next_offset, before[slot].checkpoint.next_offset)) continue;

@@ -1,7 +1,7 @@
 // One commit: a range of a batch's entries on its way to the store. Made by the lane, run by a job, read by the lane when the job has
 // ended; the same object is run again on a retry, so the store sees the same batch ID and the same bytes.
 //
-//   commit.prepare();                 // checkpoints, packed IDs, letters
+//   commit.prepare();                 // counts, packed IDs, checkpoints, letters
 //   run(commit, letters, sink);       // letters first (G28), then the store
 //
 // Range: entries [begin, end) of the batch. A whole batch is one range; halving for poison (G29) commits a batch in several.
@@ -51,6 +51,14 @@ struct CommitCounts {
   LettersByCode letters_by_code{};
 };
 
+// A partition's share of a range.
+struct Moved {
+  bool touched = false;
+  std::int64_t next_offset = -1;
+  const BatchEntry* last = nullptr;
+  std::int64_t max_event_time_us = INT64_MIN;
+};
+
 // Where a range of a batch is folded by itself.
 struct Refold {
   explicit Refold(const std::vector<ViewSchema>& views) : fold(views) {}
@@ -68,6 +76,7 @@ struct Commit {
   std::vector<std::uint32_t> starts;   // slots whose checkpoint is to be written although nothing was read
   std::vector<StoredPosition> before;  // per slot
   std::vector<ViewRows> rows;
+  EncodedRows* encoded = nullptr;  // the batch's, where `rows` are the batch's own
   Uuid owner;
   Uuid batch_id;
   std::int64_t id_window = 0;
@@ -75,17 +84,25 @@ struct Commit {
   std::int64_t failed_at_us = 0;  // for the letters
   std::int64_t generation = 1;    // for the letters
 
+  // The part of prepare() that needs the entries alone, not `before`: may be done ahead.
+  void gather();
   void prepare();
+  // `before` becomes what this commit finds once that one, of the batch before, is committed. Before prepare().
+  void stand_on(const Commit& committed);
   void count(const BatchEntry& entry);
   // How long each folded event took from its record's timestamp to now; for the statistics.
   void measure_latency(std::int64_t now_us);
   [[nodiscard]] bool is_store_letter(std::size_t index) const;
 
+  // Made by gather(), per slot.
+  std::vector<Moved> moved;
+  std::vector<IdPacker> packers;
+  bool gathered = false;
+
   // Made by prepare(); parallel to each other.
   std::vector<std::uint32_t> slots;            // of the partitions that move
   std::vector<PartitionCommit> parts;          // sorted by topic, partition
   std::vector<std::int64_t> newest_record_us;  // of each part's last record; INT64_MIN: it has none
-  std::vector<IdPacker> packers;               // per slot
   std::vector<Letter> letters;
   std::vector<Hash128> exact_ids;          // of events and letters, when `exact` ...
   std::vector<std::size_t> exact_entries;  // ... and the entries they stand in, parallel

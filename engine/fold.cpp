@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <memory>
 
 #include "engine/merge.h"
@@ -12,6 +13,11 @@ namespace foldline {
 namespace {
 
 constexpr std::size_t kFirstSlots = 64;
+
+// At most three of five are in use.
+std::size_t slots_for(std::size_t rows) { return std::max(kFirstSlots, std::bit_ceil(rows * 5 / 3 + 1)); }
+
+std::uint32_t other_half(std::uint64_t key_hash) { return static_cast<std::uint32_t>(key_hash >> 32); }
 
 bool same_part(const Value& a, const Value& b) {
   if (a.kind() != b.kind()) return false;
@@ -36,29 +42,29 @@ void Fold::begin(Arena& arena) {
   row_count_ = 0;
   undo_.clear();
   for (Table& table : tables_) {
+    // assign() keeps the memory, and brings it near.
+    table.slots.assign(slots_for(table.rows.size()), Slot{});
     table.rows.clear();
-    if (++table.epoch == 0) {
-      std::fill(table.slots.begin(), table.slots.end(), Slot{});
-      table.epoch = 1;
-    }
   }
 }
 
-FoldResult Fold::add(std::span<const Change> changes, std::optional<EventOrigin> origin, std::int64_t event_time_us) {
+FoldResult Fold::add(std::span<const Change> changes, const EventOrigin& origin, std::int64_t event_time_us) {
   const bool empty = row_count_ == 0;
-  Error error;
-  if (auto r = try_add(changes); !r) {
+  if (!try_add(changes)) {
     roll_back();
+    Error error;
     const bool refused = empty || !foldable_alone(changes, error);
-    return {refused ? FoldOutcome::refused : FoldOutcome::cut, std::move(r.error())};
+    return {refused ? FoldOutcome::refused : FoldOutcome::cut, std::move(error_)};
   }
   // A `set` of an earlier event may have swallowed what the event could not do alone: then the answer would depend on the cut.
-  if (touched_twice_ && keep_undo_ && !empty && !foldable_alone(changes, error)) {
-    roll_back();
-    return {FoldOutcome::refused, std::move(error)};
+  if (touched_twice_ && keep_undo_ && !empty) {
+    if (Error error; !foldable_alone(changes, error)) {
+      roll_back();
+      return {FoldOutcome::refused, std::move(error)};
+    }
   }
-  if (origin) {
-    for (Row* row : touched_) add_source(*row, *origin);
+  if (origin.topic_partition != nullptr) {
+    for (Row* row : touched_) add_source(*row, origin);
   }
   for (Row* row : touched_) {
     if (row->keeps_time) row->newest_event_time_us = std::max(row->newest_event_time_us, event_time_us);
@@ -83,7 +89,7 @@ void Fold::add_source(Row& row, const EventOrigin& origin) {
   row.sources = {row.source_list, row.source_count};
 }
 
-Result<void> Fold::try_add(std::span<const Change> changes) {
+bool Fold::try_add(std::span<const Change> changes) {
   ++event_;
   touched_twice_ = false;
   // Nothing to undo where nothing can be refused, or where the one assignment is refused before it touched anything.
@@ -91,19 +97,16 @@ Result<void> Fold::try_add(std::span<const Change> changes) {
   keep_undo_ = !single && std::any_of(changes.begin(), changes.end(), [this](const Change& c) { return tables_[c.view].may_refuse; });
   undo_.clear();
   touched_.clear();
-  for (const Change& change : changes) {
-    if (auto r = apply(change); !r) return r;
-  }
-  return {};
+  return std::all_of(changes.begin(), changes.end(), [this](const Change& change) { return apply(change); });
 }
 
 bool Fold::foldable_alone(std::span<const Change> changes, Error& error) {
   if (!alone_) alone_ = std::make_unique<Fold>(views_);
   alone_arena_.reset();
   alone_->begin(alone_arena_);
-  auto r = alone_->try_add(changes);
-  if (!r) error = std::move(r.error());
-  return r.has_value();
+  const bool good = alone_->try_add(changes);
+  if (!good) error = std::move(alone_->error_);
+  return good;
 }
 
 std::vector<ViewRows> Fold::rows() const {
@@ -127,10 +130,11 @@ Fold::Row& Fold::find_or_create(const Change& change) {
   if ((table.rows.size() + 1) * 5 > table.slots.size() * 3) grow(table);
   const std::size_t mask = table.slots.size() - 1;
   std::size_t i = change.key_hash & mask;
-  for (; table.slots[i].epoch == table.epoch; i = (i + 1) & mask) {
-    if (table.slots[i].key_hash != change.key_hash) continue;
-    auto& row = static_cast<Row&>(*table.rows[table.slots[i].row]);
-    if (same_key(row, change)) return row;
+  const std::uint32_t half = other_half(change.key_hash);
+  for (; table.slots[i].row != 0; i = (i + 1) & mask) {
+    if (table.slots[i].key_hash != half) continue;
+    auto& row = static_cast<Row&>(*table.rows[table.slots[i].row - 1]);
+    if (row.key_hash == change.key_hash && same_key(row, change)) return row;
   }
   const ViewSchema& view = views_[change.view];
   Row* row = std::construct_at(arena_->array<Row>(1));
@@ -146,8 +150,8 @@ Fold::Row& Fold::find_or_create(const Change& change) {
     std::uninitialized_default_construct_n(row->guards, guards);
     std::fill_n(row->guard_events, guards, 0);
   }
-  table.slots[i] = {change.key_hash, table.epoch, static_cast<std::uint32_t>(table.rows.size())};
   table.rows.push_back(row);
+  table.slots[i] = {half, static_cast<std::uint32_t>(table.rows.size())};
   ++row_count_;
   if (keep_undo_) undo_.push_back({row, Created{change.view}});
   return *row;
@@ -158,13 +162,13 @@ void Fold::grow(Table& table) {
   const std::size_t mask = slots.size() - 1;
   for (std::size_t r = 0; r < table.rows.size(); ++r) {
     std::size_t i = table.rows[r]->key_hash & mask;
-    while (slots[i].epoch != 0) i = (i + 1) & mask;
-    slots[i] = {table.rows[r]->key_hash, table.epoch, static_cast<std::uint32_t>(r)};
+    while (slots[i].row != 0) i = (i + 1) & mask;
+    slots[i] = {other_half(table.rows[r]->key_hash), static_cast<std::uint32_t>(r + 1)};
   }
   table.slots = std::move(slots);
 }
 
-Result<void> Fold::apply(const Change& change) {
+bool Fold::apply(const Change& change) {
   Row& row = find_or_create(change);
   if (row.touched_by == event_) {
     touched_twice_ = true;
@@ -175,7 +179,16 @@ Result<void> Fold::apply(const Change& change) {
   const ViewSchema& view = views_[change.view];
   if (change.op == RowOp::upsert) return upsert(view, row, change);
   erase(view, row, change);
-  return {};
+  return true;
+}
+
+inline void Fold::save_cell(Row& row, std::size_t field) {
+  if (keep_undo_) undo_.push_back({&row, SavedCell{field, row.cells[field]}});
+}
+
+void Fold::save_header(Row& row) {
+  if (keep_undo_)
+    undo_.push_back({&row, SavedHeader{row.base, row.soft_deleted, row.upserted, row.deleted_at_us, row.newest_event_time_us}});
 }
 
 void Fold::erase(const ViewSchema& view, Row& row, const Change& change) {
@@ -207,7 +220,7 @@ void Fold::start_anew(const ViewSchema& view, Row& row, RowBase base) {
   row.deleted_at_us = 0;
 }
 
-Result<void> Fold::upsert(const ViewSchema& view, Row& row, const Change& change) {
+bool Fold::upsert(const ViewSchema& view, Row& row, const Change& change) {
   const bool soft_deleted = row.soft_deleted && view.guard_deleted < 0;
   if (!row.upserted || row.base == RowBase::erase || soft_deleted) {
     save_header(row);
@@ -225,12 +238,15 @@ Result<void> Fold::upsert(const ViewSchema& view, Row& row, const Change& change
     if (assignment.op == Op::set) {
       if (field.guard >= 0 && !advance_guard(row, field.guard, change.guard)) continue;
       save_cell(row, assignment.field);
-      row.cells[assignment.field] = {CellState::set, Op::set, assignment.value};
-    } else if (auto r = merge_assigned(view, row, assignment); !r) {
-      return r;
+      Cell& cell = row.cells[assignment.field];  // part by part: a whole cell copied would wait for the parts it was just made of
+      cell.state = CellState::set;
+      cell.op = Op::set;
+      cell.value = assignment.value;
+    } else if (!merge_assigned(view, row, assignment)) {
+      return false;
     }
   }
-  return {};
+  return true;
 }
 
 namespace {
@@ -249,16 +265,16 @@ bool add_whole(Cell& cell, const Assignment& assignment) {
 
 }  // namespace
 
-Result<void> Fold::merge_assigned(const ViewSchema& view, Row& row, const Assignment& assignment) {
-  if (assignment.value.is_null()) return {};  // nothing to add, to compare, to append
+bool Fold::merge_assigned(const ViewSchema& view, Row& row, const Assignment& assignment) {
+  if (assignment.value.is_null()) return true;  // nothing to add, to compare, to append
   const Field& field = view.fields[assignment.field];
   save_cell(row, assignment.field);
-  if (add_whole(row.cells[assignment.field], assignment)) return {};
+  if (add_whole(row.cells[assignment.field], assignment)) return true;
   auto merged = merge_into(field, row.cells[assignment.field], assignment);
-  if (!merged) {
-    merged.error().message = fmt::format("view {}, field {}: {}", view.name, field.name, merged.error().message);
-  }
-  return merged;
+  if (merged) return true;
+  error_ = std::move(merged.error());
+  error_.message = fmt::format("view {}, field {}: {}", view.name, field.name, error_.message);
+  return false;
 }
 
 Result<void> Fold::merge_into(const Field& field, Cell& cell, const Assignment& assignment) {
@@ -291,15 +307,6 @@ bool Fold::advance_guard(Row& row, std::int16_t guard, GuardStamp stamp) {
   return true;
 }
 
-void Fold::save_cell(Row& row, std::size_t field) {
-  if (keep_undo_) undo_.push_back({&row, SavedCell{field, row.cells[field]}});
-}
-
-void Fold::save_header(Row& row) {
-  if (keep_undo_)
-    undo_.push_back({&row, SavedHeader{row.base, row.soft_deleted, row.upserted, row.deleted_at_us, row.newest_event_time_us}});
-}
-
 void Fold::roll_back() {
   for (; !undo_.empty(); undo_.pop_back()) {
     Row& row = *undo_.back().row;
@@ -326,8 +333,8 @@ void Fold::remove_newest(std::uint32_t view, const Row& row) {
   Table& table = tables_[view];
   const std::size_t mask = table.slots.size() - 1;
   std::size_t i = row.key_hash & mask;
-  while (table.slots[i].epoch != table.epoch || table.slots[i].row != table.rows.size() - 1) i = (i + 1) & mask;
-  table.slots[i].epoch = table.epoch - 1;
+  while (table.slots[i].row != table.rows.size()) i = (i + 1) & mask;
+  table.slots[i] = Slot{};
   table.rows.pop_back();
   --row_count_;
 }

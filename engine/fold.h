@@ -53,9 +53,15 @@ class Fold {
 
   // Folds all changes of one event or, unless the outcome is `folded`, none. Whether an event is refused does not depend on the batch:
   // only on whether it can be folded alone (it can't with two different operations on one field of one row, or sums past 38 digits).
-  // `origin` (stores with row watermarks): each row remembers which offsets went into it (FoldedRow::sources).
+  // `origin` (stores with row watermarks; else without a partition): each row remembers which offsets went into it (FoldedRow::sources).
   // `event_time_us`: for rows that expire by it (FoldedRow::newest_event_time_us).
-  FoldResult add(std::span<const Change> changes, std::optional<EventOrigin> origin = std::nullopt, std::int64_t event_time_us = INT64_MIN);
+  FoldResult add(std::span<const Change> changes, const EventOrigin& origin = {}, std::int64_t event_time_us = INT64_MIN);
+
+  // Its row will be asked for soon.
+  void prefetch(const Change& change) const {
+    const Table& table = tables_[change.view];
+    __builtin_prefetch(&table.slots[change.key_hash & (table.slots.size() - 1)], 1);
+  }
 
   [[nodiscard]] std::size_t row_count() const { return row_count_; }
   // In file order, views without rows left out. Valid until begin().
@@ -71,16 +77,15 @@ class Fold {
     std::uint32_t source_capacity = 0;
   };
   struct Slot {
-    std::uint64_t key_hash = 0;
-    std::uint32_t epoch = 0;  // another than the table's: free
-    std::uint32_t row = 0;
+    std::uint32_t key_hash = 0;  // the half that does not choose the slot
+    std::uint32_t row = 0;       // + 1; 0: free
   };
+  // As large as the batch before needed it, not as the largest one did: with few keys it stays in the processor's nearest cache.
   struct Table {
-    std::vector<Slot> slots;
+    std::vector<Slot> slots;       // a power of two
     std::vector<FoldedRow*> rows;  // each a Row
-    std::uint32_t epoch = 1;
-    bool may_refuse = false;   // some field has an operation that can fail to merge
-    bool keeps_times = false;  // rows expire by their newest event
+    bool may_refuse = false;       // some field has an operation that can fail to merge
+    bool keeps_times = false;      // rows expire by their newest event
   };
   struct Created {
     std::uint32_t view;
@@ -110,13 +115,14 @@ class Fold {
   Row& find_or_create(const Change& change);
   [[nodiscard]] bool same_key(const Row& row, const Change& change) const;
   void grow(Table& table);
-  Result<void> try_add(std::span<const Change> changes);
+  // False: error_ says why. Not a Result: it would be made, looked at and destroyed at each level for each event.
+  bool try_add(std::span<const Change> changes);
   void add_source(Row& row, const EventOrigin& origin);
   bool foldable_alone(std::span<const Change> changes, Error& error);
-  Result<void> apply(const Change& change);
+  bool apply(const Change& change);
   void erase(const ViewSchema& view, Row& row, const Change& change);
-  Result<void> upsert(const ViewSchema& view, Row& row, const Change& change);
-  Result<void> merge_assigned(const ViewSchema& view, Row& row, const Assignment& assignment);
+  bool upsert(const ViewSchema& view, Row& row, const Change& change);
+  bool merge_assigned(const ViewSchema& view, Row& row, const Assignment& assignment);
   Result<void> merge_into(const Field& field, Cell& cell, const Assignment& assignment);
   // True when the stamp is the row's newest of this guard, or this event's own.
   bool advance_guard(Row& row, std::int16_t guard, GuardStamp stamp);
@@ -131,6 +137,7 @@ class Fold {
   Arena* arena_ = nullptr;
   std::size_t row_count_ = 0;
   std::uint64_t event_ = 0;  // ordinal, never reused
+  Error error_;              // of the try_add() that failed last
   bool keep_undo_ = false;
   bool touched_twice_ = false;  // the event came to one row more than once
   std::vector<Undo> undo_;

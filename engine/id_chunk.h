@@ -25,7 +25,7 @@
 
 namespace foldline {
 
-// A tail chunk of this size or more is sealed: the next IDs start a new chunk (a batch's IDs always stand in one chunk).
+// A tail chunk that a batch's IDs would take past this size is sealed: they start a new one (a batch's IDs always stand in one chunk).
 inline constexpr std::size_t kSealedChunkBytes = 8 * 1024;
 
 // Packs one segment.

@@ -7,16 +7,23 @@
 // commits. So every event is recorded, duplicates and dead-lettered ones too, and the last occurrence counts. Offsets are given in
 // rising order; an event that was no duplicate may be asked for again (its batch was cut just before it), and still is none.
 //
-// A flat table of 20-byte entries (the whole 128-bit hash and a 32-bit offset relative to a base), linear probing. Beside it a byte of each
-// entry's hash: most IDs are new, and a new one is told by those bytes alone, which stay in the processor's cache where the entries do not.
-// Expired entries are swept a few a call, so no call is much dearer than another. About 35 bytes an ID at W = 250,000. Not thread-safe.
+// Two parts. A ring holds an entry of 20 bytes for each occurrence, in the order of offsets: the whole 128-bit hash and a 32-bit offset
+// relative to a base. New entries go behind the last one and expired ones go from the front, so it is written and read in a row. An index
+// finds an ID's entry: buckets of one cache line with 15 words, each the entry's place in the ring and, in the bits that the place leaves
+// free, bits of the hash. So nearly every ID costs two cache lines of the index (its own, and that of the ID that expires), both
+// fetched ahead, and no other. The ring is made of blocks that come and go with its content; the index of a full window takes
+// 6 bytes an ID, or whole huge pages where these are not more than half as much again. In all 28 bytes an ID at W = 250,000. No call is
+// much dearer than another, but those that let the index grow, and the first check after IDs were recorded out of order. Not thread-safe.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "common/hash.h"
+#include "engine/huge_pages.h"
 
 namespace foldline {
 
@@ -26,62 +33,95 @@ class IdWindow {
 
   // 0: remembers nothing, and nothing is a duplicate.
   explicit IdWindow(std::int64_t window = 0);
+  IdWindow(IdWindow&&) = default;
+  IdWindow& operator=(IdWindow&&) = default;
 
   // True when the ID is a duplicate at `offset`; remembers it there either way.
   bool check_and_record(const Hash128& id, std::int64_t offset);
   // Remembers only: for what the store had (any order of offsets; the greatest counts).
   void record(const Hash128& id, std::int64_t offset);
-  // Brings the entry's cache lines near: call some events ahead of check_and_record.
-  void prefetch(const Hash128& id) const {
-    if (entries_.empty()) return;
-    const std::size_t i = index_of(id);
-    __builtin_prefetch(&tags_[i]);
-    __builtin_prefetch(&entries_[i], 1);
+  // Brings the ID's cache line near: call some events ahead of check_and_record. Always inline: a function that only prefetches has no
+  // effect that GCC 12 knows of, and calls of it are left out.
+  [[gnu::always_inline]] void prefetch(const Hash128& id) const {
+    if (!buckets_.empty()) __builtin_prefetch(&buckets_[home_of(id.high)], 1);
   }
   // Room for `count` more IDs without growing step by step.
   void reserve(std::size_t count);
   void clear();
 
   [[nodiscard]] std::int64_t window() const { return window_; }
-  [[nodiscard]] std::size_t size() const { return used_; }  // expired entries that were not swept yet included
-  [[nodiscard]] std::size_t size_bytes() const { return entries_.capacity() * sizeof(Entry) + tags_.capacity(); }
+  [[nodiscard]] std::size_t size() const { return used_; }  // expired ones that have not gone yet included
+  [[nodiscard]] std::size_t size_bytes() const;
 
  private:
   struct Entry {
-    std::uint32_t hash[4];
-    std::uint32_t relative = 0;  // offset - base_ + 1; 0: free
+    std::array<std::uint32_t, 4> hash;
+    std::uint32_t relative;  // offset - base_
   };
   static_assert(sizeof(Entry) == 20);
 
-  static constexpr std::size_t kFirstCapacity = 256;
-  static constexpr std::size_t kSweepStep = 6;
+  static constexpr std::size_t kBlockEntries = 1024;
+  using Block = std::array<Entry, kBlockEntries>;
 
-  // Any capacity, not only powers of two: the high word of hash * capacity.
-  [[nodiscard]] std::size_t index_of(const Hash128& id) const {
+  static constexpr std::size_t kBucketWords = 15;
+  // The last word counts the IDs that stand in a later bucket because this one was full when they came.
+  struct alignas(64) Bucket {
+    std::array<std::uint32_t, kBucketWords + 1> words{};  // 0: free
+    [[nodiscard]] std::uint32_t& passed() { return words[kBucketWords]; }
+    [[nodiscard]] std::uint32_t passed() const { return words[kBucketWords]; }
+  };
+  static_assert(sizeof(Bucket) == 64);
+
+  // Where an ID's word stands or, if it has none, where it belongs.
+  struct Place {
+    std::size_t bucket = 0;
+    std::size_t word = 0;
+    std::uint32_t slot = 0;  // in the ring; 0: the ID is not there
+  };
+
+  // Any count of buckets, not only powers of two: the high word of hash * count.
+  [[nodiscard]] std::size_t home_of(std::uint64_t hash_high) const {
     __extension__ using uint128 = unsigned __int128;
-    return static_cast<std::size_t>((static_cast<uint128>(id.high) * entries_.size()) >> 64);
+    return static_cast<std::size_t>((static_cast<uint128>(hash_high) * buckets_.size()) >> 64);
   }
-  [[nodiscard]] static Hash128 hash_of(const Entry& entry);
-  static constexpr std::uint8_t kFree = 0;
-  [[nodiscard]] static std::uint8_t tag_of(const Hash128& id) { return static_cast<std::uint8_t>(id.low % 255 + 1); }
-  // The entry's index, or that of the free one where it belongs.
-  [[nodiscard]] std::size_t find(const Hash128& id) const;
-  void put(std::size_t index, const Hash128& id, std::int64_t offset);
-  void allocate(std::size_t capacity);
+  [[nodiscard]] std::uint32_t tag_of(std::uint32_t hash_bits) const { return hash_bits & ~slot_mask_; }
+  [[nodiscard]] Entry& entry_at(std::uint32_t slot) { return (*blocks_[slot / kBlockEntries])[slot % kBlockEntries]; }
+  [[nodiscard]] const Entry& entry_at(std::uint32_t slot) const { return (*blocks_[slot / kBlockEntries])[slot % kBlockEntries]; }
+  [[nodiscard]] std::uint32_t after(std::uint32_t slot) const {  // no entry has the place 0
+    slot = (slot + 1) & slot_mask_;
+    return slot != 0 ? slot : 1;
+  }
+  [[nodiscard]] std::int64_t offset_of(const Entry& entry) const { return base_ + entry.relative; }
+
+  [[nodiscard]] Place find(const Hash128& id) const;
+  void put(const Place& place, const Hash128& id, std::int64_t offset);
+  void set_word(const Place& place, const Entry& entry, std::uint32_t slot);
+  std::uint32_t append(const Entry& entry, std::int64_t offset);
+  void remove_word(const Entry& entry, std::uint32_t slot);
+  void remove_first();
+  void expire();
   void make_room(std::int64_t offset);
-  void rehash(std::size_t capacity, std::int64_t new_base);
-  void sweep();
-  void erase_at(std::size_t index);
-  [[nodiscard]] std::int64_t offset_of(const Entry& entry) const { return base_ + entry.relative - 1; }
+  void rebuild();
+  void index_again(std::size_t bucket_count);
+  void start(std::int64_t offset);
+  [[nodiscard]] std::size_t buckets_for(std::size_t ids) const;
 
   std::int64_t window_;
-  std::size_t max_capacity_;
-  std::vector<Entry> entries_;
-  std::vector<std::uint8_t> tags_;  // as entries_
-  std::size_t used_ = 0;
-  std::size_t sweep_at_ = 0;
-  std::int64_t base_ = 0;     // offset of relative 1
-  std::int64_t newest_ = -1;  // greatest offset seen
+
+  std::vector<std::unique_ptr<Block>> blocks_;  // by place / kBlockEntries; empty where the ring has no entry
+  std::unique_ptr<Block> spare_;
+  std::uint32_t slot_mask_ = 0;  // places are 1 .. slot_mask_
+  std::uint32_t first_ = 1;      // the oldest entry's place
+  std::uint32_t next_ = 1;       // the next one's
+  std::size_t count_ = 0;        // entries in the ring, those of older occurrences included
+  std::int64_t last_offset_ = -1;
+  bool unsorted_ = false;
+
+  std::vector<Bucket, HugePageAllocator<Bucket>> buckets_;
+  std::size_t used_ = 0;       // words in use
+  std::size_t most_used_ = 0;  // more let the index grow
+  std::int64_t base_ = 0;      // offset of relative 0
+  std::int64_t newest_ = -1;   // greatest offset seen
 };
 
 }  // namespace foldline

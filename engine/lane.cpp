@@ -88,7 +88,10 @@ void Lane::distrust_log() { impl_->log_distrusted = true; }
 
 StepResult Lane::step(Instant now) { return impl_->step(now); }
 
-bool Lane::busy() const { return impl_->job != nullptr && !impl_->job->done.load(std::memory_order_acquire); }
+bool Lane::busy() const {
+  const auto runs = [](const auto& job) { return job != nullptr && !job->done.load(std::memory_order_acquire); };
+  return runs(impl_->job) || runs(impl_->queued_job);
+}
 
 LaneState Lane::state() const { return impl_->public_state(); }
 
@@ -168,6 +171,8 @@ bool Lane::Impl::act(Instant now) {
   if (phase != Phase::working) return progressed;
   progressed |= read(now);
   if (phase == Phase::working) progressed |= start_commit(now);
+  if (phase == Phase::working) encode_ahead();
+  if (phase == Phase::working) queue_next(now);
   return progressed;
 }
 
@@ -191,7 +196,10 @@ void Lane::Impl::handle_job(Instant now) {
   job.reset();
   switch (ended->kind) {
     case LaneJob::Kind::open: finish_opening(static_cast<OpenJob&>(*ended), now); break;
-    case LaneJob::Kind::commit: finish_commit(static_cast<CommitJob&>(*ended), now); break;
+    case LaneJob::Kind::commit:
+      finish_commit(static_cast<CommitJob&>(*ended), now);
+      go_on_behind(static_cast<const CommitJob&>(*ended));
+      break;
     case LaneJob::Kind::recheck: finish_recheck(static_cast<RecheckJob&>(*ended), now); break;
   }
   publish_partitions();
@@ -200,6 +208,10 @@ void Lane::Impl::handle_job(Instant now) {
 void Lane::Impl::submit(std::shared_ptr<LaneJob> new_job, std::function<void(LaneJob&)> run) {
   job = new_job;
   job_since.reset();
+  run_on_executor(std::move(new_job), std::move(run));
+}
+
+void Lane::Impl::run_on_executor(std::shared_ptr<LaneJob> new_job, std::function<void(LaneJob&)> run) {
   deps.executor.submit([mine = std::move(new_job), work = std::move(run)] {
     work(*mine);
     mine->done.store(true, std::memory_order_release);
@@ -208,7 +220,9 @@ void Lane::Impl::submit(std::shared_ptr<LaneJob> new_job, std::function<void(Lan
 
 void Lane::Impl::abandon_job() {
   if (job) job->cancelled.store(true, std::memory_order_relaxed);
+  if (queued_job) queued_job->cancelled.store(true, std::memory_order_relaxed);
   job.reset();
+  queued_job.reset();
 }
 
 // A batch that a job still reads lives on in the job.
@@ -220,9 +234,10 @@ void Lane::Impl::drop_everything() {
   carry.reset();
   primer.reset();
   sealed.reset();
+  queued.reset();
   unstarted.clear();
   lost.clear();
-  decode_errors.clear();
+  forget_group();
   log_error.reset();
   recheck_before_retry = false;
   stop_waiting();
@@ -353,7 +368,6 @@ void Lane::Impl::publish_queues() {
     bytes.store(batch != nullptr ? batch->arena().size_bytes() : 0, std::memory_order_relaxed);
   };
   put(building.get(), deps.stats.building_records, deps.stats.building_bytes);
-  // While it is committed its arena may grow under the job (refold, letters); its size was taken when it was sealed.
   if (!sealed) put(nullptr, deps.stats.committing_records, deps.stats.committing_bytes);
   std::size_t ids = 0;
   for (const Partition& partition : partitions) ids += partition.window.size();
@@ -373,7 +387,7 @@ std::shared_ptr<Batch> Lane::Impl::take_batch() {
 }
 
 void Lane::Impl::give_back(std::shared_ptr<Batch> batch) {
-  // Two are in use at a time, a third after a cut.
+  // Two are in use at a time, three where one is queued, one more after a cut.
   if (batch.use_count() == 1 && free_batches.size() < 2) free_batches.push_back(std::move(batch));
 }
 

@@ -34,6 +34,11 @@
 
 namespace foldline {
 
+// A full batch whose bytes are at most max_batch_bytes / this is queued at the store behind the one before it (lane_queue.cpp). Larger ones
+// are not: their commits take so long that the pause between two is nothing, and a third batch filling behind them would cost as much
+// memory.
+inline constexpr std::size_t kQueuedShare = 2;
+
 // Where a new generation starts in a partition that has no checkpoint yet (a source's `start_at`).
 struct StartAt {
   enum class Kind {

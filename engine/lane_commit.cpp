@@ -56,22 +56,36 @@ bool Lane::Impl::start_commit(Instant now) {
 
 void Lane::Impl::seal(Instant now) {
   FOLDLINE_FAULT_POINT("engine.folded");
-  sealed.emplace();
-  if (!unstarted.empty()) {
+  if (unstarted.empty()) {
+    sealed = seal_building(now);
+  } else {
     // A partition's first commit carries no rows: a store of several parts that is reached only in part must not forget where the
     // partition started, and with `latest` no event between this start and the next may be lost.
+    sealed.emplace();
     sealed->batch = take_batch();
     sealed->starts = std::move(unstarted);
+    sealed->ends = {0};
     unstarted.clear();
-  } else {
-    sealed->batch = std::move(building);
-    building = carry ? std::move(carry) : take_batch();
-    carry.reset();
+    idle_commit_at = now + options.idle_commit_interval;
   }
-  sealed->ends = {sealed->batch->entries().size()};
-  deps.stats.committing_records.store(sealed->batch->entries().size(), std::memory_order_relaxed);
-  deps.stats.committing_bytes.store(sealed->batch->arena().size_bytes(), std::memory_order_relaxed);
+  publish_sealed();
+}
+
+Sealed Lane::Impl::seal_building(Instant now) {
+  Sealed out;
+  out.batch = std::move(building);
+  out.bytes = out.batch->arena().size_bytes();
+  out.ends = {out.batch->entries().size()};
+  building = carry ? std::move(carry) : take_batch();
+  carry.reset();
   idle_commit_at = now + options.idle_commit_interval;
+  return out;
+}
+
+void Lane::Impl::publish_sealed() {
+  const std::size_t behind = queued ? queued->batch->entries().size() : 0;
+  deps.stats.committing_records.store(sealed->batch->entries().size() + behind, std::memory_order_relaxed);
+  deps.stats.committing_bytes.store(sealed->bytes + (queued ? queued->bytes : 0), std::memory_order_relaxed);
 }
 
 Recheck Lane::Impl::make_recheck() const {
@@ -104,7 +118,10 @@ Result<Standing> Recheck::run(Sink& sink) const {
 }
 
 void Lane::Impl::submit_commit() {
-  if (!sealed->commit) sealed->commit = make_commit();
+  if (!sealed->commit) {
+    if (sealed->refold) refold();
+    sealed->commit = make_commit(*sealed);
+  }
   auto commit_job = std::make_shared<CommitJob>();
   commit_job->commit = sealed->commit;
   if (recheck_before_retry || (options.exact_ids && !sealed->batch->letters().empty())) commit_job->recheck = make_recheck();
@@ -125,6 +142,15 @@ bool CommitJob::ask_known_ids(Sink& sink) {
 
 // On the executor.
 void CommitJob::run(Sink& sink, LetterSink& letters) {
+  if (const auto before = std::exchange(behind, nullptr)) {
+    if (!before->committed || cancelled.load(std::memory_order_relaxed)) return;
+    commit->stand_on(*before->commit);
+  }
+  run_commit(sink, letters);
+  committed = !commit->letters_error && standing == Standing::mine && commit->result.status == CommitStatus::committed;
+}
+
+void CommitJob::run_commit(Sink& sink, LetterSink& letters) {
   commit->prepare();
   FOLDLINE_FAULT_POINT("engine.prepared");
   commit->letters_error.reset();
@@ -157,7 +183,8 @@ void CommitJob::run(Sink& sink, LetterSink& letters) {
                                 .batch_id = commit->batch_id,
                                 .partitions = commit->parts,
                                 .views = commit->rows,
-                                .exact_ids = commit->exact_ids});
+                                .exact_ids = commit->exact_ids,
+                                .encoded = commit->encoded});
   FOLDLINE_FAULT_POINT("engine.commit_answered");
   const auto spent = std::chrono::steady_clock::now() - started;
   commit->commit_us = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(spent).count());
@@ -180,6 +207,10 @@ void Lane::Impl::finish_commit(CommitJob& ended, Instant now) {
     return;
   }
   deps.stats.commit_us.observe(commit.commit_us);
+  deps.stats.rows_copied.fetch_add(commit.result.ways.copied, std::memory_order_relaxed);
+  deps.stats.rows_updated.fetch_add(commit.result.ways.updated, std::memory_order_relaxed);
+  deps.stats.rows_upserted.fetch_add(commit.result.ways.upserted, std::memory_order_relaxed);
+  deps.stats.straight_refused.fetch_add(commit.result.ways.refused, std::memory_order_relaxed);
   switch (commit.result.status) {
     case CommitStatus::committed: on_committed(now); break;
     case CommitStatus::fenced: fence(std::move(commit.result.error)); break;
@@ -222,6 +253,9 @@ void Lane::Impl::on_committed(Instant now) {
   sealed.reset();
   commit->batch.reset();
   give_back(std::move(batch));
+  if (!queued) return;
+  sealed = std::exchange(queued, std::nullopt);
+  publish_sealed();
 }
 
 void Lane::Impl::count_committed(const Commit& commit) {

@@ -6,21 +6,23 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <stdexcept>
+
 #include "common/logging.h"
 #include "engine/lane_impl.h"
 
 namespace foldline {
 
-std::shared_ptr<Commit> Lane::Impl::make_commit() {
-  if (sealed->refold) refold();
+std::shared_ptr<Commit> Lane::Impl::make_commit(Sealed& of) {
   auto commit = std::make_shared<Commit>();
-  commit->batch = sealed->batch;
-  commit->begin = sealed->begin;
-  commit->end = sealed->ends.back();
-  commit->last = sealed->ends.size() == 1 && sealed->starts.empty();
-  commit->starts = sealed->starts;
-  commit->refold = sealed->refold;
-  commit->rows = (sealed->refold ? sealed->refold->fold : sealed->batch->fold()).rows();
+  commit->batch = of.batch;
+  commit->begin = of.begin;
+  commit->end = of.ends.back();
+  commit->last = of.ends.size() == 1 && of.starts.empty();
+  commit->starts = of.starts;
+  commit->refold = of.refold;
+  commit->rows = (of.refold ? of.refold->fold : of.batch->fold()).rows();
+  if (!of.refold && of.batch->is_encoded) commit->encoded = of.batch->encoded.get();
   for (const Partition& partition : partitions) commit->before.push_back(partition.stored);
   commit->owner = owner;
   commit->batch_id = make_uuid();
@@ -36,11 +38,22 @@ void Lane::Impl::refold() {
   auto& [arena, fold] = *sealed->refold;
   arena.reset();
   fold.begin(arena);
+  ChangeList of_event;
   for (std::size_t i = sealed->begin; i < sealed->ends.back(); ++i) {
     const BatchEntry& entry = sealed->batch->entries()[i];
     if (entry.outcome != Outcome::event) continue;
-    Stage stage = Stage::project;
-    if (project_and_fold(entry, arena, fold, stage).outcome == FoldOutcome::folded) continue;
+    // Its slots are gone (decoder.h), so it is decoded again, into an event of its own: the batch's is its letter's.
+    Event event;
+    Record& record = entry.content->record;
+    const std::uint32_t source = sealed->batch->assignment()[entry.slot].source;
+    if (auto again = deps.decoders[source]->decode(record, arena, event); !again) {
+      throw std::logic_error(
+          fmt::format("{}, offset {}: the decoder took this event before, and does not now (G13): {}; a defect of Foldline",
+                      record.topic_partition->to_string(), entry.offset, again.error().message));
+    }
+    if (event.replay == nullptr) event.record = &record;
+    of_event.clear();
+    if (!project_event(event, arena, of_event) && fold_changes(entry, event, of_event, fold).outcome == FoldOutcome::folded) continue;
     // An earlier event's `set`, now committed, had swallowed what can't be merged without it: the range ends here.
     sealed->ends.push_back(i);
     return;

@@ -66,6 +66,19 @@ struct OpenedSlot {
   std::optional<Error> lost;  // the partition can't be opened (G6)
 };
 
+// Why an event becomes a letter.
+struct Refused {
+  Stage stage = Stage::project;
+  Error error;
+};
+
+// An event of the group in hand: its changes stand from `begin` on among the group's.
+struct Projected {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::unique_ptr<Refused> refused;
+};
+
 struct OpenJob final : LaneJob {
   OpenJob() : LaneJob(Kind::open) {}
   std::shared_ptr<const std::vector<AssignedPartition>> assignment;
@@ -105,10 +118,13 @@ struct RecheckJob final : LaneJob {
 struct CommitJob final : LaneJob {
   CommitJob() : LaneJob(Kind::commit) {}
   std::shared_ptr<Commit> commit;
-  std::optional<Recheck> recheck;  // first, after the store was away
+  std::shared_ptr<CommitJob> behind;  // of the batch before: this one runs only if that one was committed
+  std::optional<Recheck> recheck;     // first, after the store was away
   Standing standing = Standing::mine;
+  bool committed = false;  // the lane takes it so, too
 
   void run(Sink& sink, LetterSink& letters);
+  void run_commit(Sink& sink, LetterSink& letters);
   bool ask_known_ids(Sink& sink);
 };
 
@@ -137,6 +153,7 @@ struct Partition {
 // A sealed batch on its way to the store, whole or in ranges.
 struct Sealed {
   std::shared_ptr<Batch> batch;
+  std::size_t bytes = 0;              // of its arena, when it was sealed: it may grow under the job (refold, letters)
   std::size_t begin = 0;              // entries below are committed
   std::vector<std::size_t> ends;      // ends of the ranges still to be tried, the next one at the back
   std::vector<std::uint32_t> starts;  // see Commit
@@ -194,6 +211,7 @@ struct Lane::Impl final : LogVisitor {
   static Error silence();
   void handle_job(Instant now);
   void submit(std::shared_ptr<LaneJob> job, std::function<void(LaneJob&)> run);
+  void run_on_executor(std::shared_ptr<LaneJob> job, std::function<void(LaneJob&)> run);
   void abandon_job();
   void drop_everything();  // G2
   void enter(Phase next);
@@ -225,12 +243,16 @@ struct Lane::Impl final : LogVisitor {
   bool verify_anchor(Partition& partition, const Record& record);
   void prime(Partition& partition, const Record& record);
   [[nodiscard]] bool has_room() const;
+  [[nodiscard]] std::size_t max_batch_rows() const;
   bool read(Instant now);
   void verify_log();
   void process();
   void decode(std::size_t index);
+  void project(std::size_t index);
   bool fold(std::size_t index);  // false: the batch is cut before this entry
-  FoldResult project_and_fold(const BatchEntry& entry, Arena& arena, Fold& into, Stage& stage);
+  std::unique_ptr<Refused> project_event(const Event& event, Arena& arena, ChangeList& out);
+  FoldResult fold_changes(const BatchEntry& entry, const Event& event, std::span<const Change> of_event, Fold& into);
+  void forget_group();
   void drop_applied_changes(const Record& record);
   void become_letter(std::size_t index, Stage stage, Error error);
   void cut(std::size_t index);
@@ -240,6 +262,8 @@ struct Lane::Impl final : LogVisitor {
   bool start_commit(Instant now);
   [[nodiscard]] bool worth_committing(Instant now) const;
   void seal(Instant now);
+  Sealed seal_building(Instant now);
+  void publish_sealed();
   void submit_commit();
   void finish_commit(CommitJob& job, Instant now);
   void on_committed(Instant now);
@@ -250,8 +274,13 @@ struct Lane::Impl final : LogVisitor {
   [[nodiscard]] Recheck make_recheck() const;
   void fence(Error error);
 
+  // lane_queue.cpp
+  void encode_ahead();
+  void queue_next(Instant now);
+  void go_on_behind(const CommitJob& ended);
+
   // lane_halve.cpp
-  std::shared_ptr<Commit> make_commit();
+  std::shared_ptr<Commit> make_commit(Sealed& of);
   void refold();
   void on_rejected(Error error, Instant now);
   void on_poison(std::size_t index, Error error);
@@ -274,15 +303,17 @@ struct Lane::Impl final : LogVisitor {
   std::shared_ptr<Batch> carry;   // takes the records behind a cut; becomes `building` when that is sealed
   std::shared_ptr<Batch> primer;  // where records are decoded for their IDs only
   std::optional<Sealed> sealed;
+  std::optional<Sealed> queued;  // the full batch behind it, whole; `sealed` when that one is committed
   std::vector<std::shared_ptr<Batch>> free_batches;
   Lateness lateness;
   LetterLog letter_log;
   RowsAhead rows_ahead;
   std::vector<std::uint32_t> unstarted;  // slots whose first checkpoint must be written before anything else
 
-  std::shared_ptr<LaneJob> job;      // under way, and what to do with its answer is known by its kind
-  std::optional<Instant> job_since;  // of `job`, as first seen by a step
-  bool silent = false;               // it has had no answer for long
+  std::shared_ptr<LaneJob> job;           // under way, and what to do with its answer is known by its kind
+  std::shared_ptr<CommitJob> queued_job;  // of `queued`, behind `job`; null: it is submitted when its turn comes
+  std::optional<Instant> job_since;       // of `job`, as first seen by a step
+  bool silent = false;                    // it has had no answer for long
   Wait waiting = Wait::none;
   Error wait_error;
   Instant retry_at{};
@@ -299,8 +330,13 @@ struct Lane::Impl final : LogVisitor {
   Error stop_error;                                   // of a stopped or fenced lane
 
   // Of process(): reused.
-  ChangeList changes;
+  ChangeList changes;  // of one event, without what is late or applied already
   std::size_t late_changes = 0;
+  bool nothing_left = false;  // the event changes nothing
+  // The group in hand: its entries from group_begin on.
+  std::size_t group_begin = 0;
+  std::vector<Projected> projected;
+  ChangeList projected_changes;
   std::vector<std::pair<std::size_t, Error>> decode_errors;
   bool partitions_to_publish = false;  // something that people see of them has changed
   std::size_t taken = 0;               // records and ends delivered by the poll under way

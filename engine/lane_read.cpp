@@ -12,7 +12,7 @@ namespace foldline {
 namespace {
 
 // Decoded together before any is folded: so many cache misses of the ID table overlap.
-constexpr std::size_t kGroup = 32;
+constexpr std::size_t kGroup = kDecodedTogether;
 
 // The client fetches nothing while its queue is full, so it would not see a topic go and come again. Longer than a slow commit takes.
 constexpr Duration kUnwatched = std::chrono::seconds(15);
@@ -26,9 +26,11 @@ Hash128 event_id_hash(const Event& event) {
 
 }  // namespace
 
+std::size_t Lane::Impl::max_batch_rows() const { return std::min(deps.traits.max_batch_rows, deps.sink.batch_rows()); }
+
 bool Lane::Impl::has_room() const {
   return !building->closed && building->entries().size() < options.max_batch_records &&
-         building->arena().size_bytes() < options.max_batch_bytes && building->fold().row_count() < deps.traits.max_batch_rows;
+         building->arena().size_bytes() < options.max_batch_bytes && building->fold().row_count() < max_batch_rows();
 }
 
 bool Lane::Impl::read(Instant now) {
@@ -157,11 +159,15 @@ void Lane::Impl::process() {
   while (batch.processed < batch.entries().size()) {
     const std::size_t from = batch.processed;
     const std::size_t to = std::min(from + kGroup, batch.entries().size());
-    if (from > 0 && (batch.arena().size_bytes() >= options.max_batch_bytes || batch.fold().row_count() >= deps.traits.max_batch_rows)) {
+    if (from > 0 && (batch.arena().size_bytes() >= options.max_batch_bytes || batch.fold().row_count() >= max_batch_rows())) {
       cut(from);
       return;
     }
+    forget_group();
+    group_begin = from;
+    // One stage for all before the next one for any: each keeps its own code and tables near, and cache misses overlap.
     for (std::size_t i = from; i < to; ++i) decode(i);
+    for (std::size_t i = from; i < to; ++i) project(i);
     for (std::size_t i = from; i < to; ++i) {
       if (!fold(i)) {
         deps.stats.batch_cuts.fetch_add(1, std::memory_order_relaxed);
@@ -171,13 +177,13 @@ void Lane::Impl::process() {
       if (phase != Phase::working) return;  // the breaker struck
       batch.processed = i + 1;
     }
-    decode_errors.clear();
   }
+  forget_group();
 }
 
 // Everything from `index` on is the next batch's.
 void Lane::Impl::cut(std::size_t index) {
-  decode_errors.clear();
+  forget_group();
   carry = take_batch();
   building->move_tail(index, *carry);
   building->closed = true;
@@ -208,6 +214,44 @@ void Lane::Impl::decode(std::size_t index) {
   partitions[entry.slot].window.prefetch(entry.id);
 }
 
+// A function of the event alone (G13), so nothing of the events before it has to be known. Duplicates are projected for nothing: whether an
+// event is one may be asked only when all before it are in the batch, for the window remembers the last occurrence.
+void Lane::Impl::project(std::size_t index) {
+  const BatchEntry& entry = building->entries()[index];
+  Projected& out = projected.emplace_back();
+  out.begin = projected_changes.size();
+  out.end = out.begin;
+  if (entry.outcome != Outcome::decoded) return;
+  if (auto refused = project_event(entry.content->event, building->arena(), projected_changes)) {
+    out.refused = std::move(refused);
+    return;
+  }
+  out.end = projected_changes.size();
+  for (std::size_t i = out.begin; i < out.end; ++i) building->fold().prefetch(projected_changes[i]);
+}
+
+// Appends all of the event's changes, or none.
+std::unique_ptr<Refused> Lane::Impl::project_event(const Event& event, Arena& arena, ChangeList& out) {
+  const std::size_t begin = out.size();
+  if (auto r = deps.projector->project(event, arena, out); !r) {
+    out.resize(begin);
+    return std::make_unique<Refused>(Refused{Stage::project, std::move(r.error())});
+  }
+  for (std::size_t i = begin; i < out.size(); ++i) {
+    if (auto r = deps.sink.check(deps.views[out[i].view], out[i]); !r) {
+      out.resize(begin);
+      return std::make_unique<Refused>(Refused{Stage::store, std::move(r.error())});
+    }
+  }
+  return nullptr;
+}
+
+void Lane::Impl::forget_group() {
+  decode_errors.clear();
+  projected.clear();
+  projected_changes.clear();
+}
+
 bool Lane::Impl::fold(std::size_t index) {
   BatchEntry& entry = building->entries()[index];
   Partition& partition = partitions[entry.slot];
@@ -231,16 +275,21 @@ bool Lane::Impl::fold(std::size_t index) {
     building->add_letter(index, Stage::store, {ErrorCode::store_rejected, "rejected by the store", "", false}, true);
     return true;
   }
-  Stage stage = Stage::project;
+  Projected& event = projected[index - group_begin];
+  if (event.refused) {
+    become_letter(index, event.refused->stage, std::move(event.refused->error));
+    return true;
+  }
   entry.horizon_us = partition.max_event_time_us;
-  FoldResult result = project_and_fold(entry, building->arena(), building->fold(), stage);
+  const std::span<const Change> of_event = std::span(projected_changes).subspan(event.begin, event.end - event.begin);
+  FoldResult result = fold_changes(entry, entry.content->event, of_event, building->fold());
   switch (result.outcome) {
     case FoldOutcome::cut: return false;
-    case FoldOutcome::refused: become_letter(index, stage, std::move(result.error)); return true;
+    case FoldOutcome::refused: become_letter(index, Stage::store, std::move(result.error)); return true;
     case FoldOutcome::folded: break;
   }
   entry.outcome = Outcome::event;
-  entry.ignored = changes.empty();
+  entry.ignored = nothing_left;
   entry.late_changes = static_cast<std::uint16_t>(std::min<std::size_t>(late_changes, UINT16_MAX));
   entry.event_time_us = bounded_event_time_us(entry.content->event);
   partition.max_event_time_us = std::max(partition.max_event_time_us, entry.event_time_us);
@@ -249,22 +298,22 @@ bool Lane::Impl::fold(std::size_t index) {
 }
 
 // Also for halving, into a fold of its own (G13: the same event gives the same changes).
-FoldResult Lane::Impl::project_and_fold(const BatchEntry& entry, Arena& arena, Fold& into, Stage& stage) {
-  changes.clear();
-  stage = Stage::project;
-  if (auto r = deps.projector->project(entry.content->event, arena, changes); !r) return {FoldOutcome::refused, std::move(r.error())};
-  stage = Stage::store;
-  for (const Change& change : changes) {
-    if (auto r = deps.sink.check(deps.views[change.view], change); !r) return {FoldOutcome::refused, std::move(r.error())};
-  }
-  late_changes = lateness.any() && entry.horizon_us != INT64_MIN ? lateness.drop(changes, entry.horizon_us) : 0;
+FoldResult Lane::Impl::fold_changes(const BatchEntry& entry, const Event& event, std::span<const Change> of_event, Fold& into) {
+  late_changes = 0;
   const Record& record = entry.content->record;
-  if (!partitions[entry.slot].domain_next_offsets.empty() || !rows_ahead.empty()) drop_applied_changes(record);
-  const Event& event = entry.content->event;
+  const bool some_are_late = lateness.any() && entry.horizon_us != INT64_MIN;
+  const bool some_are_applied = !partitions[entry.slot].domain_next_offsets.empty() || !rows_ahead.empty();
+  if (some_are_late || some_are_applied) {
+    changes.assign(of_event.begin(), of_event.end());
+    if (some_are_late) late_changes = lateness.drop(changes, entry.horizon_us);
+    if (some_are_applied) drop_applied_changes(record);
+    of_event = changes;
+  }
+  nothing_left = of_event.empty();
   const std::int64_t bounded_us = bounded_event_time_us(event);  // G12: an event from the future keeps no row alive
   const std::int64_t time_us = bounded_us == INT64_MIN ? event.time_us : bounded_us;
-  if (!deps.traits.row_watermarks) return into.add(changes, std::nullopt, time_us);
-  return into.add(changes, EventOrigin{record.topic_partition, record.offset}, time_us);
+  if (!deps.traits.row_watermarks) return into.add(of_event, {}, time_us);
+  return into.add(of_event, EventOrigin{record.topic_partition, record.offset}, time_us);
 }
 
 // G4: before folding, so that the result does not depend on how batches are cut.

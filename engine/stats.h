@@ -76,8 +76,12 @@ struct LaneStats {
   Counter rows{0};
   Counter committed_events{0};  // the same as events
   Counter batch_cuts{0};        // batches that ended early because an event could not be merged into them (G8)
-  Counter refolds{0};           // batches folded again because the store held a part of them (G24)
-  Counter halvings{0};          // rejected batches that were split (G29)
+  Counter rows_copied{0};       // RowWays: of `rows`
+  Counter rows_updated{0};
+  Counter rows_upserted{0};
+  Counter straight_refused{0};
+  Counter refolds{0};   // batches folded again because the store held a part of them (G24)
+  Counter halvings{0};  // rejected batches that were split (G29)
   Counter retries{0};
   Counter letter_retries{0};
   Counter fenced{0};

@@ -36,7 +36,7 @@ class ThreadExecutor final : public Executor {
   std::function<void()> wake_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::function<void()>> jobs_;  // bounded by its user: a lane has one job at a time
+  std::deque<std::function<void()>> jobs_;  // bounded by its user: a lane has one job at a time, and one queued behind it
   bool closing_ = false;
   Heartbeat running_;
   std::thread thread_;

@@ -408,6 +408,7 @@ std::string Worker::metrics() const {
                      .batch_limit_bytes = options_.lane.max_batch_bytes});
     page.add_partitions(stats.partitions(), log_ends_, now_us);
   }
+  if (!lanes_.empty()) facts.store_requests = store_->requests();  // lanes are made of a store that stays
   facts.rebalances = rebalances_.load(std::memory_order_relaxed);
   facts.generation = generation_;
   facts.in_group = phase_.empty() && !draining_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/lane.h"
 #include "engine/process_stats.h"
 
 namespace foldline {
@@ -90,6 +91,10 @@ void MetricsPage::add_lane(std::size_t lane, const LaneStats& stats, const LaneS
   counter("foldline_records_out_of_order_total", "Records dropped because their offset did not rise", stats.records_out_of_order);
   counter("foldline_commits_total", "Batches committed to the store", stats.batches);
   counter("foldline_rows_total", "Rows written to the store, after folding", stats.rows);
+  counter("foldline_rows_copied_total", "Rows that were copied into their table in bulk, as new ones", stats.rows_copied);
+  counter("foldline_rows_updated_total", "Rows that were updated as rows which are there", stats.rows_updated);
+  counter("foldline_rows_upserted_total", "Rows that were merged into what may be there", stats.rows_upserted);
+  counter("foldline_straight_refused_total", "Batches whose copy or update met something else: upserted after all", stats.straight_refused);
   counter("foldline_batch_cuts_total", "Batches that ended early because an event could not be merged into them", stats.batch_cuts);
   counter("foldline_halvings_total", "Rejected batches that were split to find the guilty event", stats.halvings);
   counter("foldline_refolds_total", "Batches folded again because rows of the store already held a part of them", stats.refolds);
@@ -118,7 +123,7 @@ void MetricsPage::add_queues(std::size_t lane, const LaneStats& stats, const Que
   };
   const std::string records = "foldline_queue_records";
   const std::string records_help =
-      "Records waiting: in the Kafka client, in the batch that is being folded, in the one under way to the store";
+      "Records waiting: in the Kafka client, in the batch that is being folded, in those on their way to the store";
   gauge(records, records_help, "prefetch", static_cast<double>(facts.prefetched_records));
   gauge(records, records_help, "folding", load(stats.building_records));
   gauge(records, records_help, "committing", load(stats.committing_records));
@@ -128,11 +133,13 @@ void MetricsPage::add_queues(std::size_t lane, const LaneStats& stats, const Que
   gauge(bytes, bytes_help, "committing", load(stats.committing_bytes));
   const auto batch_records = static_cast<double>(facts.batch_limit_records);
   const auto batch_bytes = static_cast<double>(facts.batch_limit_bytes);
-  for (const char* queue : {"folding", "committing"}) {
-    gauge("foldline_queue_limit_records", "A batch takes no more records", queue, batch_records);
-    gauge("foldline_queue_limit_bytes", "No more is taken above", queue, batch_bytes);
-  }
-  gauge("foldline_queue_limit_bytes", "No more is taken above", "prefetch", static_cast<double>(facts.prefetch_limit_bytes));
+  const std::string limit_records = "foldline_queue_limit_records";
+  const std::string limit_bytes = "foldline_queue_limit_bytes";
+  gauge(limit_records, "No more records are taken", "folding", batch_records);
+  gauge(limit_bytes, "No more is taken above", "folding", batch_bytes);
+  gauge(limit_records, "No more records are taken", "committing", 2 * batch_records);  // one under way, one queued behind it
+  gauge(limit_bytes, "No more is taken above", "committing", batch_bytes + batch_bytes / kQueuedShare);
+  gauge(limit_bytes, "No more is taken above", "prefetch", static_cast<double>(facts.prefetch_limit_bytes));
   add("foldline_processed_ids", Type::gauge, "Event IDs that are remembered to recognise duplicates", {{"lane", std::to_string(lane)}},
       load(stats.processed_ids));
 }
@@ -169,6 +176,9 @@ void MetricsPage::add_worker(const WorkerFacts& facts) {
   gauge("foldline_ready", "What /readyz says: 1 ready, 0 not", facts.ready ? 1 : 0);
   gauge("foldline_alive", "What /healthz says: 1 alive, 0 stuck", facts.alive ? 1 : 0);
   if (facts.generation >= 0) gauge("foldline_generation", "The generation of the views", static_cast<double>(facts.generation));
+  gauge("foldline_store_requests", "Requests for rows under way to the store", static_cast<double>(facts.store_requests.under_way));
+  gauge("foldline_store_requests_limit", "No lane has more of them under way; 0: the store is asked over one connection",
+        static_cast<double>(facts.store_requests.limit));
   add("foldline_build_info", Type::gauge, "1, with the version", {{"version", facts.version}}, 1);
 
   const ProcessStats process = process_stats();

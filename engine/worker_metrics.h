@@ -31,6 +31,7 @@ struct WorkerFacts {
   std::string version;
   std::uint64_t rebalances = 0;
   std::int64_t generation = -1;  // -1: not known yet
+  StoreRequests store_requests{};
   bool in_group = false;
   bool ready = false;
   bool alive = true;

@@ -28,6 +28,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/change.h"
@@ -175,6 +176,22 @@ struct ViewRows {
   std::span<FoldedRow* const> rows;  // distinct keys, in no order: a sink that needs one sorts
 };
 
+// A batch's rows in a store's own format, made ahead of its commit: see Sink::encode_ahead(). Keeps its buffers when it is used again.
+class EncodedRows {
+ public:
+  virtual ~EncodedRows() = default;
+};
+
+// `into` as a sink's own kind of it, made where it is null or of another kind.
+template <class Batch>
+Batch& encoded_as(std::unique_ptr<EncodedRows>& into) {
+  if (auto* const batch = dynamic_cast<Batch*>(into.get())) return *batch;
+  auto made = std::make_unique<Batch>();
+  Batch& out = *made;
+  into = std::move(made);
+  return out;
+}
+
 struct CommitBatch {
   Uuid owner;
   Uuid batch_id;                                // the same when the same batch is tried again
@@ -183,6 +200,8 @@ struct CommitBatch {
   // Of `processed_ids: exact` (G16): the IDs of the batch's events and letters, in batch order. The store keeps each for ever, and commits
   // only if it holds none of them yet.
   std::span<const Hash128> exact_ids{};
+  // Of exactly these views, made by encode_ahead() of this sink; null: nothing was made ahead.
+  EncodedRows* encoded = nullptr;
 };
 
 enum class CommitStatus {
@@ -202,12 +221,21 @@ struct RowAhead {
   std::int64_t next_offset = 0;
 };
 
+// Of one commit(), where a store knows several ways for its rows: how many went which. For the statistics.
+struct RowWays {
+  std::uint64_t copied = 0;    // in bulk, as new rows
+  std::uint64_t updated = 0;   // as rows that are there
+  std::uint64_t upserted = 0;  // merged into what may be there; deletes too
+  std::uint64_t refused = 0;   // tries of the first two that met something else: the batch was upserted after all
+};
+
 struct CommitResult {
   CommitStatus status = CommitStatus::retry;
   Error error{};  // meaningless when committed
   // When refold, one of them says something.
   std::vector<RowAhead> ahead{};           // rows that hold a part of what was folded for them (row watermarks only)
   std::vector<std::uint32_t> known_ids{};  // indexes into exact_ids: duplicates, also of an earlier one in the same batch
+  RowWays ways{};                          // also of a commit that was not, `refused`
 };
 
 struct SinkTraits {
@@ -243,10 +271,23 @@ class Sink {
   // at the latest, it brings them up to what the lane has committed; until then they count as if they stood there.
   virtual Result<std::vector<OpenedPartition>> reload(std::span<const TopicPartition> partitions) = 0;
 
+  // Does ahead what a commit needs of the rows alone: no round trip, nothing that depends on the commit before. The engine asks when a
+  // batch takes no more (whatever batch_rows() says by then) while the one before it is still being committed, so that the store waits less
+  // between the two. True: `into` (null, or one of an earlier batch) holds what commit() of these views may use in their place; false, the
+  // default: there is nothing to be made, or commit() had better look itself (a value that does not fit). Crash: nothing has left the
+  // process. Called by the folding thread while commit() runs on another, like check(): it must only read what is fixed after construction.
+  [[nodiscard]] virtual bool encode_ahead(std::span<const ViewRows> /*views*/, std::unique_ptr<EncodedRows>& /*into*/) const {
+    return false;
+  }
+
   // Whether the store can hold this change at all, from the schema alone and without a round trip: a NUL in Postgres' text, a key too
   // long for its index. An error (code store_rejected) makes the event a letter before it reaches a batch.
   // Called by the folding thread while commit() runs on another: it must only read what is fixed after construction.
   [[nodiscard]] virtual Result<void> check(const ViewSchema& view, const Change& change) const = 0;
+
+  // How many rows a batch should hold by now, at most traits().max_batch_rows: of a store that finds out what its rows cost. Threads: as
+  // check(); the answer changes from commit to commit.
+  [[nodiscard]] virtual std::size_t batch_rows() const { return SIZE_MAX; }
 
   // The domain that holds a row (G4), by the parts of its key and their hash; always 0 when traits().domains is 1. Threads: as check().
   [[nodiscard]] virtual std::uint32_t domain_of(std::uint32_t /*view*/, const Value* /*key*/, std::uint64_t /*key_hash*/) const {
@@ -261,6 +302,12 @@ class RowReader;
 struct StoredCheckpoint {
   TopicPartition topic_partition;
   Checkpoint checkpoint;
+};
+
+// Of a store that answers several requests of a sink at once.
+struct StoreRequests {
+  std::uint32_t under_way = 0;  // of all sinks
+  std::uint32_t limit = 0;      // of each sink; 0: the store has one connection and no such limit
 };
 
 class Store {
@@ -294,6 +341,9 @@ class Store {
   virtual Result<std::unique_ptr<RowReader>> read_rows(const RowQuery& query);
   // What a person would look for in the store: `analytics.fact_orders`, `orders:{day}:count`.
   [[nodiscard]] virtual std::string name_of_view(std::uint32_t view) const;
+
+  // For metrics. Any thread.
+  [[nodiscard]] virtual StoreRequests requests() const { return {}; }
 
   // Does the store answer? For /readyz while no batch flows. Bounded by the store's connect time-out.
   virtual Result<void> ping() = 0;

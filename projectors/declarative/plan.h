@@ -18,7 +18,8 @@
 
 namespace foldline::declarative {
 
-// Where a value comes from. Three forms, the cheap ones first: nearly every field is a path copied as it stands.
+// Where a value comes from. Three forms, the cheap ones first: nearly every field is a path copied as it stands. What every event needs
+// stands in front.
 struct ValuePlan {
   enum class From : std::uint8_t {
     constant,
@@ -29,11 +30,12 @@ struct ValuePlan {
   std::uint32_t slot = 0;
   Value constant;         // converted, in the view's literals
   expr::Program program;  // answers a value that is already converted
-  Type type;              // the target's
+  Type type;              // the target's; its kind, the first of it, is still in the operation's cache line
   std::string text;       // for messages: "data.total_cents"
 };
 
-struct OperationPlan {
+// One cache line an operation, and then what only messages and conversions need.
+struct alignas(64) OperationPlan {
   std::uint16_t field = 0;
   Op op = Op::set;
   // Nothing there leaves the field as it is: `patch`, and an expression that answers none. Else it is an error: `copy`, and a path

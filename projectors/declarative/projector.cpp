@@ -2,9 +2,11 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <unordered_map>
 
+#include "common/codec/decoder.h"
 #include "projectors/declarative/compiled.h"
 #include "projectors/declarative/plan.h"
 
@@ -14,6 +16,9 @@ namespace {
 // Types that only patterns match are looked up once; a stream that makes up types must not fill the memory.
 constexpr std::size_t kMaxCachedTypes = 4096;
 
+// Of the types that came last; a power of two.
+constexpr std::size_t kRecentTypes = 16;
+
 struct TextHash {
   using is_transparent = void;
   std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
@@ -22,6 +27,7 @@ struct TextHash {
 struct Run {
   const Event& event;
   Arena& arena;
+  Arena& assignments;
   ChangeList& out;
   Error error;
 
@@ -31,48 +37,34 @@ struct Run {
   }
 };
 
-// Kinds that need no conversion for their type; convert() would say so too, after a call.
-bool fits(const Value& value, const Type& type) {
-  switch (type.kind) {
-    case TypeKind::text:
-    case TypeKind::keyword: return value.is(Kind::text);
-    case TypeKind::bigint: return value.is(Kind::integer);
-    case TypeKind::boolean: return value.is(Kind::boolean);
-    case TypeKind::timestamptz: return value.is(Kind::timestamp);
-    case TypeKind::json: return value.is(Kind::json);
-    default: return false;
+bool convert_slot(Run& run, const ValuePlan& plan, Value& out) {
+  Result<Value> converted = convert(run.event.slots[plan.slot], plan.type, run.arena);
+  if (!converted) {
+    return run.stop({converted.error().code, plan.text + ": " + converted.error().message, converted.error().hint, false});
   }
-}
-
-// The value, converted to its type; absent: nothing there. False: run.error says why, without the place.
-bool evaluate(Run& run, const ValuePlan& plan, Value& out) {
-  if (plan.from == ValuePlan::From::constant) {
-    out = plan.constant;
-    return true;
-  }
-  if (plan.from == ValuePlan::From::slot) {
-    const Value& value = run.event.slots[plan.slot];
-    if (fits(value, plan.type) || value.is_absent()) {
-      out = value;
-      return true;
-    }
-    Result<Value> converted = convert(value, plan.type, run.arena);
-    if (!converted) {
-      return run.stop({converted.error().code, plan.text + ": " + converted.error().message, converted.error().hint, false});
-    }
-    out = *converted;
-    return true;
-  }
-  Result<Value> value = plan.program.eval({run.event.slots, &run.arena});
-  if (!value) return run.stop(std::move(value.error()));
-  out = *value;
+  out = *converted;
   return true;
 }
 
+// The value, converted to its type; absent: nothing there. False: run.error says why, without the place.
+inline bool evaluate(Run& run, const ValuePlan& plan, Value& out) {
+  switch (plan.from) {
+    case ValuePlan::From::constant: out = plan.constant; return true;
+    case ValuePlan::From::slot: {
+      const Value& value = run.event.slots[plan.slot];
+      if (!fits(value, plan.type.kind) && !value.is_absent()) return convert_slot(run, plan, out);
+      out = value;
+      return true;
+    }
+    case ValuePlan::From::program: break;
+  }
+  return plan.program.eval({run.event.slots, &run.arena}, out, run.error);
+}
+
 bool is_true(Run& run, const expr::Program& program, bool& out) {
-  Result<Value> value = program.eval({run.event.slots, &run.arena});
-  if (!value) return run.stop(std::move(value.error()));
-  out = value->is(Kind::boolean) && value->as_bool();
+  Value value;
+  if (!program.eval({run.event.slots, &run.arena}, value, run.error)) return false;
+  out = value.is(Kind::boolean) && value.as_bool();
   return true;
 }
 
@@ -95,19 +87,19 @@ const Value* make_key(Run& run, const std::vector<KeyPartPlan>& parts) {
 
 // The version as a number that memcmp orders (G10).
 bool read_version(Run& run, const expr::Program& program, std::int64_t& out) {
-  Result<Value> value = program.eval({run.event.slots, &run.arena});
-  if (!value) return run.stop(std::move(value.error()));
-  switch (value->kind()) {
+  Value value;
+  if (!program.eval({run.event.slots, &run.arena}, value, run.error)) return false;
+  switch (value.kind()) {
     case Kind::integer:
-    case Kind::timestamp: out = value->as_int(); return true;
+    case Kind::timestamp: out = value.as_int(); return true;
     case Kind::decimal:
-      if (const auto whole = value->as_decimal().to_int64()) {
+      if (const auto whole = value.as_decimal().to_int64()) {
         out = *whole;
         return true;
       }
       break;
     case Kind::text: {
-      const std::string_view text = value->as_text();
+      const std::string_view text = value.as_text();
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
       if (error == std::errc{} && end == text.data() + text.size()) return true;
       if (const auto time = parse_timestamp_us(text)) {
@@ -118,7 +110,7 @@ bool read_version(Run& run, const expr::Program& program, std::int64_t& out) {
     }
     default: break;
   }
-  const std::string what = value->is_absent() ? "there is none" : describe(*value) + " is neither a time nor a whole number";
+  const std::string what = value.is_absent() ? "there is none" : describe(value) + " is neither a time nor a whole number";
   return run.stop({ErrorCode::expression, program.text() + ": " + what, "without a version nobody can tell which event is newer", false});
 }
 
@@ -166,7 +158,7 @@ class ViewRun {
       if (!is_true(run_, plan.when, holds)) return place("when");
       if (!holds) return true;
     }
-    Change change;
+    Change& change = run_.out.emplace_back();  // in its place; when the clause fails the caller takes it out again
     change.view = index_;
     if (!key(plan, change)) return place({});
     for (const RejectPlan& reject : plan.reject) {
@@ -184,7 +176,6 @@ class ViewRun {
     } else if (!assign(plan, change)) {
       return false;
     }
-    run_.out.push_back(change);
     return true;
   }
 
@@ -207,10 +198,12 @@ class ViewRun {
   }
 
   bool assign(const ClausePlan& plan, Change& change) {
-    auto* const assignments = run_.arena.array<Assignment>(plan.operations.size());
+    auto* const assignments = run_.assignments.array<Assignment>(plan.operations.size());
     std::size_t count = 0;
     for (const OperationPlan& operation : plan.operations) {
-      Value value;
+      // In its place: copying a pair that has just been written in parts would wait until the parts have left the processor's store buffer.
+      Assignment& assignment = *std::construct_at(assignments + count);
+      Value& value = assignment.value;
       if (!evaluate(run_, operation.value, value)) return place(operation.label);
       if (value.is_absent()) {
         if (operation.may_be_left) continue;
@@ -224,7 +217,9 @@ class ViewRun {
         run_.stop({ErrorCode::value, operation.value.text + why, "coalesce(x, 0) gives another value", false});
         return place(operation.label);
       }
-      assignments[count++] = {operation.field, operation.op, value};
+      assignment.field = operation.field;
+      assignment.op = operation.op;
+      ++count;
     }
     change.assignments = {assignments, count};
     return true;
@@ -248,13 +243,18 @@ class ViewRun {
 
 class DeclarativeProjector final : public Projector {
  public:
-  explicit DeclarativeProjector(std::shared_ptr<const CompiledProjection> projection) : projection_(std::move(projection)) {}
+  explicit DeclarativeProjector(std::shared_ptr<const CompiledProjection> projection) : projection_(std::move(projection)) {
+    for (Arena* const arena : {&assignments_, &assignments_before_}) {  // projecting itself allocates nothing
+      static_cast<void>(arena->allocate(1));
+      arena->reset();
+    }
+  }
 
   Result<void> project(const Event& event, Arena& arena, ChangeList& out) override {
     const CompiledSource& source = *projection_->sources[event.source];
     const std::size_t start = out.size();
-    Run run{event, arena, out, {}};
-    for (const TypeDispatch::Handler handler : handlers_of(*source.dispatch, event.type)) {
+    Run run{event, arena, next_assignments(), out, {}};
+    for (const TypeDispatch::Handler handler : recent_handlers_of(*source.dispatch, event.type)) {
       const ViewPlan& view = source.views[handler.view];
       ViewRun view_run(run, view, handler.view);
       for (const ClausePlan& clause : view.handlers[handler.index]) {
@@ -268,17 +268,52 @@ class DeclarativeProjector final : public Projector {
   }
 
  private:
+  // Two in turns, so that an event's assignments stay for as many events as change.h says.
+  Arena& next_assignments() {
+    if (++turn_ == kDecodedTogether) {
+      turn_ = 0;
+      std::swap(assignments_, assignments_before_);
+      assignments_.reset();
+    }
+    return assignments_;
+  }
+
+  // Streams have few types, and all sources have one dispatch. The place is a guess from length and last letter; the comparison decides.
+  std::span<const TypeDispatch::Handler> recent_handlers_of(const TypeDispatch& dispatch, std::string_view type) {
+    if (type.empty()) return handlers_of(dispatch, type);
+    const std::size_t place = type.size() * 7 + static_cast<unsigned char>(type.back());
+    RecentType& recent = recent_[place % kRecentTypes];
+    if (recent.type != type) {
+      const auto handlers = handlers_of(dispatch, type);  // may forget all recent ones
+      recent.type = type;
+      recent.handlers = handlers;
+    }
+    return recent.handlers;
+  }
+
   std::span<const TypeDispatch::Handler> handlers_of(const TypeDispatch& dispatch, std::string_view type) {
     const TypeDispatch::Match exact = dispatch.exact(type);
     if (exact.known || !dispatch.has_patterns()) return exact.handlers;
     if (const auto cached = by_pattern_.find(type); cached != by_pattern_.end()) return cached->second;
-    if (by_pattern_.size() >= kMaxCachedTypes) by_pattern_.clear();
+    if (by_pattern_.size() >= kMaxCachedTypes) {
+      recent_ = {};  // they point into it
+      by_pattern_.clear();
+    }
     std::vector<TypeDispatch::Handler> handlers;
     dispatch.match(type, handlers);
     return by_pattern_.emplace(std::string(type), std::move(handlers)).first->second;
   }
 
+  struct RecentType {
+    std::string type;  // empty: none yet
+    std::span<const TypeDispatch::Handler> handlers;
+  };
+
   std::shared_ptr<const CompiledProjection> projection_;
+  Arena assignments_;
+  Arena assignments_before_;
+  std::size_t turn_ = 0;
+  std::array<RecentType, kRecentTypes> recent_;
   std::unordered_map<std::string, std::vector<TypeDispatch::Handler>, TextHash, std::equal_to<>> by_pattern_;
 };
 

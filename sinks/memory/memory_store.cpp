@@ -14,6 +14,30 @@ Error unavailable(std::string_view when) {
   return {ErrorCode::store_unavailable, fmt::format("the memory store was told to fail: {}", when), "", true};
 }
 
+// This store has no format of its own. What is encoded ahead are the rows in words, so that a test sees whether a batch comes with another
+// one's, or was changed since.
+class DescribedRows final : public EncodedRows {
+ public:
+  std::string words;
+};
+
+std::string describe_rows(const std::vector<ViewSchema>& schemas, std::span<const ViewRows> views) {
+  std::string out;
+  for (const ViewRows& view : views) {
+    const ViewSchema& schema = schemas[view.view];
+    for (const FoldedRow* row : view.rows) {
+      out += fmt::format("{} {} {} {}", view.view, static_cast<int>(row->base), row->soft_deleted, row->upserted);
+      for (std::size_t i = 0; i < schema.key.size(); ++i) out += ' ' + describe(row->key[i]);
+      for (std::size_t i = 0; i < schema.fields.size(); ++i) {
+        const Cell& cell = row->cells[i];
+        if (cell.state != CellState::none) out += fmt::format(" {}{}={}", i, to_string(cell.op), describe(cell.value));
+      }
+      out += '\n';
+    }
+  }
+  return out;
+}
+
 CommitResult fenced() { return {CommitStatus::fenced, {ErrorCode::fenced, "another owner moved a checkpoint", "", false}}; }
 
 }  // namespace
@@ -28,9 +52,14 @@ class MemorySink final : public Sink {
   Result<std::vector<OpenedPartition>> reload(std::span<const TopicPartition> partitions) override;
   Result<std::vector<std::uint32_t>> known_ids(std::span<const Hash128> ids) override;
   [[nodiscard]] Result<void> check(const ViewSchema& /*view*/, const Change& /*change*/) const override { return {}; }
+  [[nodiscard]] bool encode_ahead(std::span<const ViewRows> views, std::unique_ptr<EncodedRows>& into) const override {
+    encoded_as<DescribedRows>(into).words = describe_rows(store_.views_, views);
+    return true;
+  }
   [[nodiscard]] std::uint32_t domain_of(std::uint32_t view, const Value* /*key*/, std::uint64_t key_hash) const override {
     return store_.domain_of(view, key_hash);
   }
+  [[nodiscard]] std::size_t batch_rows() const override { return store_.batch_rows_.load(std::memory_order_relaxed); }
 
  private:
   struct StagedRow {
@@ -350,6 +379,9 @@ CommitResult MemorySink::commit(const CommitBatch& batch) {
     case Fault::unavailable: return {CommitStatus::retry, unavailable("commit")};
     case Fault::fenced: return {CommitStatus::fenced, {ErrorCode::fenced, "the memory store was told to fence", "", false}};
     case Fault::rejected: return {CommitStatus::rejected, {ErrorCode::store_rejected, "the memory store was told to reject", "", false}};
+  }
+  if (batch.encoded != nullptr && dynamic_cast<DescribedRows&>(*batch.encoded).words != describe_rows(store_.views_, batch.views)) {
+    return {CommitStatus::rejected, {ErrorCode::internal, "the rows were encoded ahead of another batch", "", false}};
   }
   if (store_.options_.row_watermarks) return commit_by_row(batch);
   for (std::uint32_t domain = 0; domain < store_.options_.domains; ++domain) {

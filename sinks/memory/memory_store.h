@@ -10,6 +10,7 @@
 // with its own checkpoint; commit_applied leaves all applied and the answer lost. IDs are kept with domain 0 and stored first.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -88,6 +89,8 @@ class MemoryStore final : public Store {
 
   void set_fault_hook(FaultHook hook);
   void set_reject_hook(RejectHook hook);
+  // What its sinks answer to batch_rows() from now on; SIZE_MAX at first.
+  void ask_for_batch_rows(std::size_t rows) { batch_rows_.store(rows, std::memory_order_relaxed); }
 
   [[nodiscard]] State snapshot() const;
   void restore(State state);
@@ -105,6 +108,7 @@ class MemoryStore final : public Store {
   State state_;
   FaultHook fault_hook_;
   RejectHook reject_hook_;
+  std::atomic<std::size_t> batch_rows_{SIZE_MAX};
 };
 
 }  // namespace foldline::memory

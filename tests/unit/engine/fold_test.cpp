@@ -68,7 +68,7 @@ TEST(FoldTimes, ARowKnowsItsNewestEventSinceItWasDeletedHard) {
   erase.op = RowOp::erase;
   erase.assignments = {};
   const auto after = [&](const Change& change, std::int64_t time_us) {
-    EXPECT_EQ(fold.add({&change, 1}, std::nullopt, time_us).outcome, FoldOutcome::folded);
+    EXPECT_EQ(fold.add({&change, 1}, {}, time_us).outcome, FoldOutcome::folded);
     return fold.rows().at(0).rows[0]->newest_event_time_us;
   };
   EXPECT_EQ(after(upsert, 50), 50);
@@ -79,7 +79,7 @@ TEST(FoldTimes, ARowKnowsItsNewestEventSinceItWasDeletedHard) {
   views[0].expire_from = "n";
   Fold plain{views};
   plain.begin(arena);
-  EXPECT_EQ(plain.add({&upsert, 1}, std::nullopt, 50).outcome, FoldOutcome::folded);
+  EXPECT_EQ(plain.add({&upsert, 1}, {}, 50).outcome, FoldOutcome::folded);
   EXPECT_EQ(plain.rows().at(0).rows[0]->newest_event_time_us, INT64_MIN) << "only where rows expire by it";
 }
 

@@ -48,7 +48,7 @@ TEST_F(LaneTest, AFullBatchStopsReadingUntilTheSinkIsFree) {
   settle();
   for (int i = 0; i < 100; ++i) append("|add|k|1");
   for (int i = 0; i < 20; ++i) h->lane->step(now);
-  EXPECT_EQ(h->log.position(0), 20) << "ten in flight, ten folded";
+  EXPECT_EQ(h->log.position(0), 30) << "ten in flight, ten queued behind them, ten folded";
   settle();
   expect_as_the_log_says();
 }
@@ -62,6 +62,25 @@ TEST_F(LaneTest, BytesBoundABatchToo) {
   for (int i = 0; i < 20; ++i) h->lane->step(now);
   EXPECT_LT(h->log.position(0), 40);
   settle();
+  expect_as_the_log_says();
+}
+
+TEST_F(LaneTest, ABatchHoldsNoMoreRowsThanTheSinkAsksForByNow) {
+  options.max_poll_records = 1;
+  start();
+  settle();
+  the_store().ask_for_batch_rows(5);
+  for (int i = 0; i < 100; ++i) append("|set|k" + std::to_string(i) + "|x");
+  for (int i = 0; i < 50; ++i) h->lane->step(now);
+  EXPECT_EQ(h->log.position(0), 11) << "one in flight, five queued, five folded";
+  the_store().ask_for_batch_rows(20);
+  for (int i = 0; i < 50; ++i) h->lane->step(now);
+  EXPECT_EQ(h->log.position(0), 11) << "what is encoded takes no more";
+  h->executor.run_one();
+  for (int i = 0; i < 50; ++i) h->lane->step(now);
+  EXPECT_EQ(h->log.position(0), 31) << "five in flight, five queued, twenty folded";
+  settle();
+  EXPECT_EQ(h->stats.halvings.load(), 0U) << "no batch came with what had been encoded of a part of it";
   expect_as_the_log_says();
 }
 

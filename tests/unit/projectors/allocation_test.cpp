@@ -41,7 +41,7 @@ std::size_t allocations_of(const std::string& yaml, const std::vector<std::strin
   const auto decoder = declarative::make_decoder(plan, 0);
   const auto projector = declarative::make_projector(plan);
   const TopicPartition topic_partition{"orders.events.of.a.long.name", 0};
-  std::vector<PaddedBytes> bytes;
+  std::vector<Padded> bytes;
   for (const std::string& line : lines) bytes.emplace_back(line);
   Arena arena;
   ChangeList changes;
@@ -50,7 +50,7 @@ std::size_t allocations_of(const std::string& yaml, const std::vector<std::strin
     arena.reset();
     changes.clear();
     std::int64_t offset = 0;
-    for (const PaddedBytes& value : bytes) {
+    for (const Padded& value : bytes) {
       Record record;
       record.topic_partition = &topic_partition;
       record.offset = offset++;

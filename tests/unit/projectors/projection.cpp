@@ -26,11 +26,6 @@ constexpr std::string_view kHead =
 
 }  // namespace
 
-PaddedBytes::PaddedBytes(std::string_view text) : size_(text.size()), bytes_(new char[text.size() + kRecordPaddingBytes]) {
-  if (!text.empty()) std::memcpy(bytes_.get(), text.data(), size_);
-  std::memset(bytes_.get() + size_, 0, kRecordPaddingBytes);
-}
-
 Projection::Projection(std::string yaml) {
   if (!yaml.starts_with("projection:")) yaml.insert(0, kHead);
   config::LoadOptions options;

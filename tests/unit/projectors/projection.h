@@ -19,19 +19,9 @@
 #include "common/record.h"
 #include "config/projection_file.h"
 #include "projectors/declarative/compiled.h"
+#include "tests/unit/codec/padded.h"
 
 namespace foldline {
-
-// Bytes as a batch holds them: on the heap, with exactly the promised padding.
-class PaddedBytes {
- public:
-  explicit PaddedBytes(std::string_view text);
-  [[nodiscard]] std::string_view view() const { return {bytes_.get(), size_}; }
-
- private:
-  std::size_t size_;
-  std::unique_ptr<char[]> bytes_;
-};
 
 struct TestRecord {
   std::optional<std::string> value;
@@ -80,7 +70,7 @@ class Projection {
   std::vector<std::unique_ptr<Decoder>> decoders_;
   std::unique_ptr<Projector> projector_;
   Arena arena_;
-  std::deque<PaddedBytes> bytes_;
+  std::deque<Padded> bytes_;
   std::deque<std::string> texts_;
   std::deque<std::vector<Header>> headers_;
   std::deque<TopicPartition> partitions_;

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <deque>
+
 #include "tests/unit/projectors/projection.h"
 
 namespace foldline {
@@ -184,6 +186,44 @@ TEST(Projector, IsPure) {
   const std::string first = p.changes(record);
   EXPECT_THAT(p.changes(R"({"type":"e"})"), StartsWith("project:"));
   EXPECT_EQ(p.changes(record), first);
+}
+
+// G13: as long as each other, with the same last letter, by turns.
+TEST(Projector, TypesThatShareAPlaceAmongTheRecentOnesKeepTheirHandlers) {
+  Projection p = clauses("{made.a: {copy: [a]}, sent.a: {copy: [b]}}");
+  const char* made = R"({"type":"made.a","k":"x","a":1,"b":"y"})";
+  const char* sent = R"({"type":"sent.a","k":"x","a":1,"b":"y"})";
+  const char* neither = R"({"type":"lost.a","k":"x","a":1,"b":"y"})";
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(p.changes(made), "v[x] set a=1");
+    EXPECT_EQ(p.changes(neither), "");
+    EXPECT_EQ(p.changes(sent), "v[x] set b=y");
+  }
+}
+
+// The lane projects a group of events before it folds the first of them.
+TEST(Projector, AssignmentsStayForAGroup) {
+  Projection p = clauses("{e: {copy: [a]}}");
+  std::deque<Change> group;
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_EQ(p.changes(R"({"type":"e","k":"x","a":)" + std::to_string(i) + "}"), "v[x] set a=" + std::to_string(i));
+    group.push_back(p.last_changes().front());
+    if (group.size() > kDecodedTogether) group.pop_front();
+    for (std::size_t j = 0; j < group.size(); ++j) {
+      ASSERT_EQ(group[j].assignments[0].value.as_int() + static_cast<std::int64_t>(group.size() - 1 - j), i);
+    }
+  }
+}
+
+// More types than are remembered: what is forgotten is looked up again.
+TEST(Projector, TypesThatAPatternMatchesMayBeWithoutNumber) {
+  Projection p = clauses("{order.*: {copy: [a]}}");
+  constexpr int kTypes = 10'000;
+  for (int i = 0; i < kTypes; ++i) {
+    const std::string record = R"({"type":"order.)" + std::to_string(i) + R"(","k":"x","a":)" + std::to_string(i) + "}";
+    ASSERT_EQ(p.changes(record), "v[x] set a=" + std::to_string(i));
+    ASSERT_EQ(p.changes(R"({"type":"order.often","k":"x","a":7})"), "v[x] set a=7");
+  }
 }
 
 TEST(Projector, ListsAndJson) {
