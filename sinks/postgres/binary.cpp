@@ -28,8 +28,6 @@ tl::unexpected<Error> misfit(const Value& value, const Type& type, std::string_v
 constexpr std::string_view kOutOfRange = "is out of the range of";
 constexpr std::string_view kWrongKind = "is not a value for";
 
-void put_text(std::string& out, std::string_view text) { put_bytes(out, text); }
-
 // numeric_recv: number of digits, weight of the first, sign, digits after the point, then the digits, each 0..9999.
 void put_numeric(std::string& out, int128 unscaled, std::int32_t scale) {
   std::array<std::int16_t, 24> digits;  // least significant first; 38 decimal digits give at most 11
@@ -202,11 +200,38 @@ bool fits_precision(const Decimal& value, const Type& type) {
 
 }  // namespace
 
-Result<void> encode_field(std::string& out, const Value& value, const Type& type) {
-  if (value.is_null() || value.is_absent()) {
-    put_null(out);
-    return {};
+bool encode_plain(std::string& out, const Value& value, const Type& type) {
+  switch (value.kind()) {
+    case Kind::null:
+    case Kind::absent: put_null(out); return true;
+    case Kind::text:
+      if (type.kind != TypeKind::text && type.kind != TypeKind::keyword && type.kind != TypeKind::enumeration) return false;
+      put_bytes(out, value.as_text());
+      return true;
+    case Kind::integer: {
+      const std::int64_t number = value.as_int();
+      if (type.kind == TypeKind::bigint) {
+        put_field<std::int64_t>(out, number);
+        return true;
+      }
+      if (type.kind != TypeKind::int32 || number != static_cast<std::int32_t>(number)) return false;
+      put_field<std::int32_t>(out, static_cast<std::int32_t>(number));
+      return true;
+    }
+    case Kind::timestamp:
+      if (type.kind != TypeKind::timestamptz || value.as_int() < kMinTimestampUs) return false;
+      put_field<std::int64_t>(out, value.as_int() - kPostgresEpochUs);
+      return true;
+    case Kind::boolean:
+      if (type.kind != TypeKind::boolean) return false;
+      put_field<std::uint8_t>(out, value.as_bool() ? 1 : 0);
+      return true;
+    default: return false;
   }
+}
+
+Result<void> encode_field(std::string& out, const Value& value, const Type& type) {
+  if (encode_plain(out, value, type)) return {};
   if (type.kind == TypeKind::int32 || type.kind == TypeKind::bigint) return put_whole(out, value, type);
   if (type.kind == TypeKind::numeric && value.is(Kind::integer)) {
     put_numeric(out, value.as_int(), 0);
@@ -215,9 +240,9 @@ Result<void> encode_field(std::string& out, const Value& value, const Type& type
   if (value.kind() != expected_kind(type.kind)) return misfit(value, type, kWrongKind);
   switch (type.kind) {
     case TypeKind::boolean:
-      put<std::int32_t>(out, 1);
-      out += static_cast<char>(value.as_bool() ? 1 : 0);
-      return {};
+    case TypeKind::text:
+    case TypeKind::keyword:
+    case TypeKind::enumeration:
     case TypeKind::int32:
     case TypeKind::bigint: break;  // above
     case TypeKind::numeric: {
@@ -229,10 +254,7 @@ Result<void> encode_field(std::string& out, const Value& value, const Type& type
       put<std::int32_t>(out, 8);
       put<std::uint64_t>(out, std::bit_cast<std::uint64_t>(value.as_double()));
       return {};
-    case TypeKind::text:
-    case TypeKind::keyword:
-    case TypeKind::enumeration:
-    case TypeKind::bytes: put_text(out, value.as_text()); return {};
+    case TypeKind::bytes: put_bytes(out, value.as_text()); return {};
     case TypeKind::uuid: {
       const Uuid uuid = value.as_uuid();
       put<std::int32_t>(out, 16);
@@ -244,11 +266,7 @@ Result<void> encode_field(std::string& out, const Value& value, const Type& type
       put<std::int32_t>(out, 4);
       put<std::int32_t>(out, static_cast<std::int32_t>(value.as_int() - kPostgresEpochDays));
       return {};
-    case TypeKind::timestamptz:
-      if (value.as_int() < kMinTimestampUs) return misfit(value, type, kOutOfRange);
-      put<std::int32_t>(out, 8);
-      put<std::int64_t>(out, value.as_int() - kPostgresEpochUs);
-      return {};
+    case TypeKind::timestamptz: return misfit(value, type, kOutOfRange);  // the others were plain
     case TypeKind::interval:  // microseconds, days, months: Foldline's intervals are plain lengths of time
       put<std::int32_t>(out, 16);
       put<std::int64_t>(out, value.as_int());

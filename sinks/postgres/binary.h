@@ -50,6 +50,17 @@ T get(const char* bytes) {
   return to_big_endian(value);
 }
 
+// A field of a fixed size: its length and its bytes, appended at once.
+template <class T>
+void put_field(std::string& out, T value) {
+  const std::int32_t length = to_big_endian(static_cast<std::int32_t>(sizeof(T)));
+  const T big = to_big_endian(value);
+  char bytes[sizeof length + sizeof(T)];
+  std::memcpy(bytes, &length, sizeof length);
+  std::memcpy(bytes + sizeof length, &big, sizeof big);
+  out.append(bytes, sizeof bytes);
+}
+
 inline void put_null(std::string& out) { put<std::int32_t>(out, -1); }
 inline void put_bytes(std::string& out, std::string_view bytes) {
   put<std::int32_t>(out, static_cast<std::int32_t>(bytes.size()));
@@ -66,6 +77,10 @@ inline void put_array_header(std::string& out, std::uint32_t element_oid, std::i
   put<std::int32_t>(out, size);
   put<std::int32_t>(out, 1);
 }
+
+// Most fields of most rows: null, text, whole numbers, times and flags in columns of their own type and range. False, and nothing appended,
+// for all others; then encode_field() says what becomes of them. Apart from it because it is a row's main cost, and a Result is not free.
+bool encode_plain(std::string& out, const Value& value, const Type& type);
 
 // Appends one field: its length and its bytes. An error (code store_rejected) when the value can't stand in a column of this type:
 // out of its range, or not of its kind. On an error `out` may hold a part of the field.

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "sinks/postgres/exact_ids.h"
 #include "sinks/postgres/expire.h"
 #include "sinks/postgres/sink.h"
@@ -65,17 +67,24 @@ Error fenced_error(const CommitBatch& batch, const std::vector<StoredRow>& rows)
 CommitResult PostgresSink::commit(const CommitBatch& batch) {
   // Nothing has left this process yet: a crash while encoding leaves nothing. What can't be encoded is refused without a round trip.
   if (auto ok = stage(batch); !ok) return refused(CommitStatus::rejected, ok.error());
+  const RowWays before = written_;
+  CommitResult out = commit_staged(batch);
+  out.ways = {written_.copied - before.copied, written_.updated - before.updated, written_.upserted - before.upserted,
+              written_.refused - before.refused};
+  return out;
+}
 
+CommitResult PostgresSink::commit_staged(const CommitBatch& batch) {
   // What is copied straight must not hold locks that nobody can end (G18), and exact IDs come before rows (G16).
   bool straight = store_->straight.enabled && batch.exact_ids.empty();
   for (int attempt_number = 1;; ++attempt_number) {
     auto connected = session();
     if (!connected) return refused(CommitStatus::retry, connected.error());
     const Attempt attempt = this->attempt(**connected, batch, straight);
-    if (attempt.end == End::committed) return committed(**connected, batch);
-    // The copy met a row that is there, or a rule of the table. It was rolled back and decides nothing: whatever is refused now, letters,
-    // waits or is fine, the upsert says so. Not counted: it happens once a batch.
-    if (attempt.end == End::refused && attempt.copied_straight && !attempt.lock_timeout_on_checkpoints) {
+    if (attempt.end == End::committed) return committed(**connected, batch, attempt);
+    // A copy met a row that is there, or copy or update a rule of the table. It was rolled back and decides nothing: whatever is refused
+    // now, letters, waits or is fine, the upsert says so. Not counted: it happens once a batch.
+    if (attempt.end == End::refused && attempt.went_straight && !attempt.lock_timeout_on_checkpoints) {
       note_straight(attempt);
       straight = false;
       --attempt_number;
@@ -99,32 +108,40 @@ Attempt PostgresSink::attempt(Session& session, const CommitBatch& batch, bool s
 void PostgresSink::lay_out(StraightPolicy* policy) {
   laid_out_ = policy != nullptr;
   for (StagedView& view : std::span(staged_).first(staged_count_))
-    stagers_[view.layout->view].lay_out(policy, store_->max_array_rows, view);
+    encoded_->of(view.layout->view).lay_out(policy, store_->max_array_rows, view);
 }
 
-// Who is to blame for a refused copy: the shape that was being copied, the view whose table is not plain, or, when another statement failed
-// later, nobody knows which.
+// Who is to blame for a refusal: the shape that was being copied or updated, the view whose table is not plain, or, when another statement
+// failed later, nobody knows which.
 void PostgresSink::note_straight(const Attempt& attempt) {
-  ++written_.copies_refused;
-  spdlog::debug("postgres: rows could not be copied straight ({}, SQLSTATE {}): upserting them", attempt.doing, attempt.failure.sqlstate);
+  ++written_.refused;
+  spdlog::debug("postgres: rows could not go straight into their table ({}, SQLSTATE {}): upserting them", attempt.doing,
+                attempt.failure.sqlstate);
   for (const StagedView& view : std::span(staged_).first(staged_count_)) {
     if (attempt.refused_view != nullptr && attempt.refused_view != view.layout) continue;
     for (const StagedShape& shape : view.shapes) {
-      if (shape.copied_rows == 0 || (!attempt.refused_signature.empty() && attempt.refused_signature != shape.signature)) continue;
-      straight_policy_.failed(view.layout->view, shape.signature);
+      if (!attempt.refused_signature.empty() && attempt.refused_signature != shape.signature) continue;
+      const auto blame = [&](StraightPolicy::Way way, bool taken) {
+        if (taken && attempt.refused_way.value_or(way) == way) straight_policy_.failed(way, view.layout->view, shape.signature);
+      };
+      blame(StraightPolicy::Way::copy, shape.copied_rows > 0);
+      blame(StraightPolicy::Way::update, shape.updates);
     }
   }
 }
 
-CommitResult PostgresSink::committed(Session& session, const CommitBatch& batch) {
+CommitResult PostgresSink::committed(Session& session, const CommitBatch& batch, const Attempt& attempt) {
   for (const PartitionCommit& partition : batch.partitions) session.recorded.insert(*partition.topic_partition);
   for (const StagedView& view : std::span(staged_).first(staged_count_)) {
     for (const StagedShape& shape : view.shapes) {
-      written_.upserted += static_cast<std::uint64_t>(shape.rows);
+      const bool updated = std::find(attempt.updated.begin(), attempt.updated.end(), &shape) != attempt.updated.end();
+      (updated ? written_.updated : written_.upserted) += static_cast<std::uint64_t>(shape.rows);
       written_.copied += static_cast<std::uint64_t>(shape.copied_rows);
-      if (shape.copied_rows > 0) straight_policy_.succeeded(view.layout->view, shape.signature);
+      if (shape.copied_rows > 0) straight_policy_.succeeded(StraightPolicy::Way::copy, view.layout->view, shape.signature);
+      if (updated) straight_policy_.succeeded(StraightPolicy::Way::update, view.layout->view, shape.signature);
+      if (shape.updates && !updated) straight_policy_.failed(StraightPolicy::Way::update, view.layout->view, shape.signature);
     }
-    stagers_[view.layout->view].remember(straight_policy_);
+    encoded_->of(view.layout->view).remember(straight_policy_);
   }
   return {CommitStatus::committed, {}};
 }
@@ -218,17 +235,21 @@ Result<void> PostgresSink::stage(const CommitBatch& batch) {
   if (batch.partitions.empty()) return fail(ErrorCode::internal, "a batch without partitions can't be fenced");
   staged_count_ = 0;
   laid_out_.reset();
-  stagers_.resize(store_->layouts.size());
   staged_.resize(store_->layouts.size());
+  encoded_ = dynamic_cast<EncodedBatch*>(batch.encoded);
+  if (encoded_ == nullptr) {
+    encoded_ = &own_;
+    if (auto ok = own_.encode(store_->layouts, batch.views); !ok) return ok;
+  }
   for (const ViewRows& rows : batch.views) {
-    if (rows.rows.empty()) continue;
-    if (rows.view >= store_->layouts.size() || staged_count_ == staged_.size()) {
-      return fail(ErrorCode::internal, fmt::format("a batch names view {} of {}, or one twice", rows.view, store_->layouts.size()));
-    }
-    if (auto ok = stagers_[rows.view].stage(store_->layouts[rows.view], rows.rows); !ok) return ok;
-    staged_[staged_count_++].layout = &store_->layouts[rows.view];
+    if (!rows.rows.empty()) staged_[staged_count_++].layout = &store_->layouts[rows.view];
   }
   return {};
+}
+
+// A value that does not fit is for commit() to refuse.
+bool PostgresSink::encode_ahead(std::span<const ViewRows> views, std::unique_ptr<EncodedRows>& into) const {
+  return encoded_as<EncodedBatch>(into).encode(store_->layouts, views).has_value();
 }
 
 }  // namespace foldline::postgres

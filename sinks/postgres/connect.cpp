@@ -177,10 +177,12 @@ Result<void> Connection::set_up(const std::string& where) {
       "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {};",
       timeouts_.statement_ms, timeouts_.lock_ms, timeouts_.idle_in_transaction_ms);
   // The statements of a commit are few and known: always by primary key, never by a scan or a hash of the whole view because the
-  // temporary table has no statistics. JIT would compile for the costs that these switches pretend.
+  // temporary table has no statistics. Nor is anything of a join kept to be looked at again: each staged row is probed for once. JIT
+  // would compile for the costs that these switches pretend.
   sql +=
-      "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = "
-      "force_generic_plan;";
+      "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; SET enable_material = off; SET jit = off;"
+      "SET plan_cache_mode = force_generic_plan;";
+  if (server_version() >= 140'000) sql += "SET enable_memoize = off;";
   // A commit that the server forgets in a crash takes its checkpoint with it, so nothing would go wrong; but what was acknowledged
   // should also be there. Stronger settings (remote_apply) stay.
   sql += "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');";

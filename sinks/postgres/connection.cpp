@@ -265,20 +265,28 @@ Answer<Rows> Connection::query(const char* sql, const Params& params) {
   return out;
 }
 
-Answer<void> Connection::expect(bool copy) {
+Answer<ResultHandle> Connection::expect(bool copy) {
   start_waiting();
   auto result = next_result();
   if (!result) return tl::unexpected(result.error());
   if (*result == nullptr) return tl::unexpected(lost());
   const ExecStatusType status = PQresultStatus(result->get());
-  if (copy ? status == PGRES_COPY_IN : status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return {};
+  if (copy ? status == PGRES_COPY_IN : status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return std::move(*result);
   Failure failure = failure_of(result->get(), handle_.get());
   broken_ = broken_ || failure.connection_lost();
   return tl::unexpected(std::move(failure));
 }
 
-Answer<void> Connection::expect_done() { return expect(false); }
-Answer<void> Connection::expect_copy() { return expect(true); }
+Answer<std::int64_t> Connection::expect_done() {
+  auto result = expect(false);
+  if (!result) return tl::unexpected(result.error());
+  return Rows(std::move(*result)).affected();
+}
+
+Answer<void> Connection::expect_copy() {
+  if (auto result = expect(true); !result) return tl::unexpected(result.error());
+  return {};
+}
 
 Answer<void> Connection::put_copy(std::string_view data) {
   constexpr std::size_t kPieceBytes = 256 * 1024;  // what libpq may buffer before we wait for the socket

@@ -118,7 +118,8 @@ class Connection {
   // Statements and COPY ... FROM STDIN of a started simple query, one after the other; see transaction_copy.cpp.
   Answer<void> send_simple(const std::string& sql);
   // The next statement's answer. For expect_copy it must be the server's wish for the COPY's data.
-  Answer<void> expect_done();
+  // ... and how many rows it touched, if it tells.
+  Answer<std::int64_t> expect_done();
   Answer<void> expect_copy();
   Answer<void> put_copy(std::string_view data);
   Answer<void> end_copy();
@@ -157,7 +158,7 @@ class Connection {
   Answer<ResultHandle> next_result();
   Failure lost();
   Answer<void> accepted(int ok);
-  Answer<void> expect(bool copy);
+  Answer<ResultHandle> expect(bool copy);
 
   std::unique_ptr<PGconn, HandleDeleter> handle_;
   Timeouts timeouts_;

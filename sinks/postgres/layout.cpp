@@ -16,7 +16,7 @@ constexpr std::uint8_t kBuiltOps = op_bit(Op::set) | op_bit(Op::add) | op_bit(Op
 // PostgreSQL's own columns (manual, "System Columns"); a table can't have others of these names.
 constexpr std::array<std::string_view, 6> kSystemColumns = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"};
 constexpr std::string_view kHiddenPrefix = "_newest_";
-// A heap row holds at most 1,600 columns, and staging has three more.
+// A heap row holds at most 1,600 columns, and staging has one more.
 constexpr std::size_t kMaxColumns = 1'500;
 
 Result<void> check_column(const ViewSchema& view, const std::string& name, const Type& type, std::set<std::string>& seen) {
@@ -88,14 +88,15 @@ std::vector<EncodedColumn> make_columns(const ViewLayout& layout) {
 }
 
 // ON COMMIT DELETE ROWS: staging is empty at the start of each commit, whatever became of the last one.
-// `n` numbers the rows in the order that every worker takes their locks in (G17).
+// Rows come in the order that every worker takes their locks in (G17), and are read in it: a scan goes from the first page to the last
+// (no other session joins in the scan of a temporary table), and entries of one shape stand in an index by their place in the table.
 void write_staging(ViewLayout& layout) {
   layout.staging = fmt::format("pg_temp.foldline_stage_{}", layout.view);
-  std::string columns = "shape int4 NOT NULL, n int4 NOT NULL";
+  std::string columns = "shape int4 NOT NULL";
   for (const EncodedColumn& column : layout.columns) columns += fmt::format(", {} {}", column.staged, column.staged_type);
   layout.create_staging = fmt::format("CREATE TEMPORARY TABLE foldline_stage_{} ({}) ON COMMIT DELETE ROWS", layout.view, columns);
   layout.copy_staging = fmt::format("COPY {} FROM STDIN (FORMAT binary)", layout.staging);
-  layout.staging_columns = static_cast<std::int16_t>(2 + layout.columns.size());
+  layout.staging_columns = static_cast<std::int16_t>(1 + layout.columns.size());
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ Answer<void> Session::ensure_staging(const ViewLayout& layout, std::size_t shape
     staged_views.insert(layout.view);
   }
   if (shapes >= kShapesToIndex && !indexed_views.contains(layout.view)) {
-    if (auto ok = connection.exec(fmt::format("CREATE INDEX ON {} (shape, n)", layout.staging)); !ok) return ok;
+    if (auto ok = connection.exec(fmt::format("CREATE INDEX ON {} (shape)", layout.staging)); !ok) return ok;
     indexed_views.insert(layout.view);
   }
   return {};

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace foldline::postgres {
 
 namespace {
@@ -89,5 +92,12 @@ bool needs_seed(const ViewLayout& layout, const Shape& shape) {
 }
 
 bool is_plain_insert(const ViewLayout& layout, const Shape& shape) { return shape.kind == RowKind::upsert && !needs_seed(layout, shape); }
+
+bool is_plain_update(const ViewLayout& layout, const Shape& shape) {
+  if (shape.kind != RowKind::upsert || shape.soft_deleted || shape.starts_anew || layout.guarded_deletes()) return false;
+  if (std::find(shape.guards.begin(), shape.guards.end(), true) != shape.guards.end()) return false;
+  const auto is = [&shape](CellCode code) { return std::count(shape.cells.begin(), shape.cells.end(), code); };
+  return is(CellCode::set) > 0 && is(CellCode::set) + is(CellCode::none) == std::ssize(shape.cells);
+}
 
 }  // namespace foldline::postgres

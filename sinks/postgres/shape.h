@@ -45,6 +45,9 @@ std::vector<bool> used_columns(const ViewLayout& layout, const Shape& shape);
 // Whether such a row, where its key is missing, becomes exactly what its columns hold and the table's defaults for the rest. Only such rows
 // may be copied into the table as they are.
 bool is_plain_insert(const ViewLayout& layout, const Shape& shape);
+// Whether such a row, where its key is there, only takes what its columns hold, whatever is stored: then UPDATE does what the upsert does,
+// and doing both is the same as doing one.
+bool is_plain_update(const ViewLayout& layout, const Shape& shape);
 // A new row needs default and operand merged (FieldColumn::merge_needs_default), which takes a statement of its own.
 bool needs_seed(const ViewLayout& layout, const Shape& shape);
 Shape shape_of(const ViewLayout& layout, std::string_view signature);

@@ -3,7 +3,7 @@
 //   PostgresSink sink(store);
 //   auto opened = sink.open({partitions, owner});   CommitResult r = sink.commit(batch);
 //
-// One connection, made when first needed and again after it was lost. One thread at a time, but for check().
+// One connection, made when first needed and again after it was lost. One thread at a time, but for check() and encode_ahead().
 #pragma once
 
 #include <chrono>
@@ -28,13 +28,6 @@ inline constexpr int kOwnershipLockTimeoutMs = 2'000;
 // A batch is tried again at once after a lost connection, once each for "stale connection" and "nothing was committed" (G5).
 inline constexpr int kCommitAttempts = 3;
 
-// How committed rows went: for tests and measurements.
-struct WrittenRows {
-  std::uint64_t copied = 0;          // straight, as new rows
-  std::uint64_t upserted = 0;        // merged into what may be there; deletes too
-  std::uint64_t copies_refused = 0;  // tries to copy that met a row or a rule of the table: the batch was upserted after all
-};
-
 // What all sinks of a store share; immutable.
 struct StoreShared {
   ProjectionId id;
@@ -55,9 +48,10 @@ class PostgresSink final : public Sink {
   CommitResult commit(const CommitBatch& batch) override;
   Result<std::vector<OpenedPartition>> reload(std::span<const TopicPartition> partitions) override;
   Result<std::vector<std::uint32_t>> known_ids(std::span<const Hash128> ids) override;
+  [[nodiscard]] bool encode_ahead(std::span<const ViewRows> views, std::unique_ptr<EncodedRows>& into) const override;
   [[nodiscard]] Result<void> check(const ViewSchema& view, const Change& change) const override;
-  // Since the sink was made. On the sink's own thread.
-  [[nodiscard]] const WrittenRows& written() const { return written_; }
+  // How committed rows went, since the sink was made. On the sink's own thread.
+  [[nodiscard]] const RowWays& written() const { return written_; }
 
  private:
   Result<Session*> session();
@@ -66,11 +60,12 @@ class PostgresSink final : public Sink {
   Answer<std::vector<OpenedPartition>> take_ownership(Session& session, const OpenRequest& request);
 
   // commit.cpp
+  CommitResult commit_staged(const CommitBatch& batch);
   Result<void> stage(const CommitBatch& batch);
   void lay_out(StraightPolicy* policy);
   Attempt attempt(Session& session, const CommitBatch& batch, bool straight);
   void note_straight(const Attempt& attempt);
-  [[nodiscard]] CommitResult committed(Session& session, const CommitBatch& batch);
+  [[nodiscard]] CommitResult committed(Session& session, const CommitBatch& batch, const Attempt& attempt);
   std::optional<CommitResult> conclude(const Attempt& attempt, const CommitBatch& batch, bool last);
   CommitResult compare_failed(const CommitBatch& batch);
   std::optional<CommitResult> leave_out_known(const CommitBatch& batch);
@@ -79,12 +74,13 @@ class PostgresSink final : public Sink {
 
   std::shared_ptr<const StoreShared> store_;
   std::optional<Session> session_;
-  std::vector<Stager> stagers_;  // one a view of the batch: they keep their buffers
+  EncodedBatch own_;                 // of batches that come without
+  EncodedBatch* encoded_ = nullptr;  // the batch's under way
   std::vector<StagedView> staged_;
   std::size_t staged_count_ = 0;
   std::optional<bool> laid_out_;  // how: with rows that go straight, or all upserted
   StraightPolicy straight_policy_;
-  WrittenRows written_;
+  RowWays written_;
   std::uint64_t batch_number_ = 0;
   std::chrono::steady_clock::time_point next_expiry_;
 };

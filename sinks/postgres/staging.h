@@ -34,8 +34,18 @@ struct StagedShape {
   Shape shape;
   std::int32_t rows = 0;            // those that are upserted (or deleted)
   std::vector<std::string> arrays;  // their columns as array parameters; empty when they go through the staging table
+  bool updates = false;             // their keys are probably all there: UPDATE first, and upsert only where that found too few
   std::int32_t copied_rows = 0;     // those that are copied straight into the view's table
+  std::size_t copied_bytes = 0;     // ... as encoded
   std::string copy_data;
+
+  void clear() {  // all but its buffer
+    rows = copied_rows = 0;
+    copied_bytes = 0;
+    updates = false;
+    arrays.clear();
+    copy_data.clear();
+  }
 };
 
 struct StagedView {
@@ -43,9 +53,10 @@ struct StagedView {
   std::vector<StagedShape> shapes;  // by the shape's number in staging
   std::string copy_data;            // for the staging table; empty: no row goes through it
 
-  [[nodiscard]] bool copies_straight() const {
+  // Whether rows reach the view's table before the pipeline, by COPY or UPDATE.
+  [[nodiscard]] bool goes_straight() const {
     for (const StagedShape& shape : shapes) {
-      if (shape.copied_rows > 0) return true;
+      if (shape.copied_rows > 0 || shape.updates) return true;
     }
     return false;
   }
@@ -75,6 +86,7 @@ class Stager {
   Result<void> encode_row(const FoldedRow& row, std::uint32_t number);
   void sort_by_key();
   void choose_straight(StraightPolicy& policy);
+  [[nodiscard]] bool chooses_update(const StagedShape& shape, StraightPolicy& policy) const;
   void write_straight(std::uint32_t number, StagedShape& out) const;
   void write_arrays(std::uint32_t number, StagedShape& out) const;
   void write_staging(std::string& out) const;
@@ -87,6 +99,17 @@ class Stager {
   std::vector<std::string> signatures_;  // by number
   std::vector<Shape> shapes_;
   std::vector<std::uint64_t> hashes_;  // of the keys, by row; empty when nothing goes straight
+};
+
+// A batch's rows, encoded and sorted. How they reach the server is laid out only when the batch's turn has come.
+class EncodedBatch final : public EncodedRows {
+ public:
+  // An error of code store_rejected names the view, the column and the value.
+  Result<void> encode(std::span<const ViewLayout> layouts, std::span<const ViewRows> views);
+  [[nodiscard]] Stager& of(std::uint32_t view) { return stagers_[view]; }
+
+ private:
+  std::vector<Stager> stagers_;  // by view: they keep their buffers
 };
 
 }  // namespace foldline::postgres

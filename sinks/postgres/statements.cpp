@@ -63,10 +63,10 @@ class Upsert {
   }
 
  private:
-  // G17: rows in key order; `n` numbers them in it.
+  // G17: rows in key order, as they came into the arrays, or into staging (layout.cpp).
   [[nodiscard]] std::string insert(const std::string& columns, const std::string& values) const {
-    const std::string from = source_ == Source::arrays ? unnested(layout_, shape_, false)
-                                                       : fmt::format("{} s WHERE s.shape = $1::int4 ORDER BY s.n", layout_.staging);
+    const std::string from =
+        source_ == Source::arrays ? unnested(layout_, shape_, false) : fmt::format("{} s WHERE s.shape = $1::int4", layout_.staging);
     return fmt::format("INSERT INTO {} AS t ({}) SELECT {} FROM {} ON CONFLICT ({}) ", layout_.table.quoted(), columns, values, from,
                        layout_.key_list);
   }
@@ -170,12 +170,17 @@ class Upsert {
   std::string assignments_;
 };
 
-// The sub-select keeps its order, and with the connection's settings (session.cpp) the join walks it and probes the primary key.
+std::string same_key(const ViewLayout& layout) {
+  std::string out;
+  for (const KeyColumn& part : layout.key) append(out, fmt::format("t.{} = s.{}", part.name, part.staged), " AND ");
+  return out;
+}
+
+// With the connection's settings (connect.cpp) the join walks the rows in their order and probes the primary key.
 std::string erase(const ViewLayout& layout, const Shape& shape, Source source) {
-  std::string match;
-  for (const KeyColumn& part : layout.key) append(match, fmt::format("t.{} = s.{}", part.name, part.staged), " AND ");
-  const std::string from = source == Source::arrays ? unnested(layout, shape, true) : layout.staging + " WHERE shape = $1::int4";
-  return fmt::format("DELETE FROM {} AS t USING (SELECT * FROM {} ORDER BY n) s WHERE {}", layout.table.quoted(), from, match);
+  const std::string from = source == Source::arrays ? fmt::format("(SELECT * FROM {} ORDER BY n)", unnested(layout, shape, true))
+                                                    : fmt::format("(SELECT * FROM {} WHERE shape = $1::int4)", layout.staging);
+  return fmt::format("DELETE FROM {} AS t USING {} s WHERE {}", layout.table.quoted(), from, same_key(layout));
 }
 
 }  // namespace
@@ -187,6 +192,15 @@ std::vector<std::string> rows_statements(const ViewLayout& layout, const Shape& 
   if (needs_seed(layout, shape)) out.push_back(upsert.seed());
   out.push_back(upsert.sql());
   return out;
+}
+
+std::string update_straight(const ViewLayout& layout, const Shape& shape, std::uint32_t number) {
+  std::string assignments;
+  for (std::size_t i = 0; i < layout.fields.size(); ++i) {
+    if (shape.cells[i] == CellCode::set) append(assignments, fmt::format("{} = s.{}", layout.fields[i].name, layout.fields[i].staged));
+  }
+  return fmt::format("UPDATE {} AS t SET {} FROM {} s WHERE s.shape = {} AND {}", layout.table.quoted(), assignments, layout.staging,
+                     number, same_key(layout));
 }
 
 std::string copy_straight(const ViewLayout& layout, const Shape& shape) {

@@ -30,35 +30,38 @@ void RecentKeys::add(std::uint64_t hash) {
   bucket.front() = fingerprint(hash);
 }
 
-bool StraightPolicy::tries(std::uint32_t view, const std::string& signature) {
-  const std::string name = name_of(view, signature);
-  auto found = tried_.find(name);
-  if (found == tried_.end()) {
+StraightPolicy::Tried* StraightPolicy::tried(Way way, std::uint32_t view, const std::string& signature) {
+  const auto found = tried_.find(name_of(view, signature));
+  return found == tried_.end() ? nullptr : &found->second[static_cast<std::size_t>(way)];
+}
+
+bool StraightPolicy::tries(Way way, std::uint32_t view, const std::string& signature) {
+  Tried* found = tried(way, view, signature);
+  if (found == nullptr) {
     if (tried_.size() >= kMaxTriedShapes) return false;
-    found = tried_.emplace(name, Tried{}).first;
+    found = &tried_.emplace(name_of(view, signature), BothWays{}).first->second[static_cast<std::size_t>(way)];
   }
-  if (found->second.pause_batches == 0) return true;
-  --found->second.pause_batches;
+  if (found->pause_batches == 0) return true;
+  --found->pause_batches;
   return false;
 }
 
-void StraightPolicy::succeeded(std::uint32_t view, const std::string& signature) {
-  const auto found = tried_.find(name_of(view, signature));
-  if (found == tried_.end() || found->second.failures == 0) return;
-  if (++found->second.successes < kForgivingSuccesses) return;
-  found->second.successes = 0;
-  --found->second.failures;
+void StraightPolicy::succeeded(Way way, std::uint32_t view, const std::string& signature) {
+  Tried* found = tried(way, view, signature);
+  if (found == nullptr || found->failures == 0) return;
+  if (++found->successes < kForgivingSuccesses) return;
+  found->successes = 0;
+  --found->failures;
 }
 
-void StraightPolicy::failed(std::uint32_t view, const std::string& signature) {
-  const auto found = tried_.find(name_of(view, signature));
-  if (found == tried_.end()) return;
-  Tried& tried = found->second;
+void StraightPolicy::failed(Way way, std::uint32_t view, const std::string& signature) {
+  Tried* found = tried(way, view, signature);
+  if (found == nullptr) return;
   std::uint32_t pause = kFirstPauseBatches;
-  for (std::uint32_t i = 0; i < tried.failures; ++i) pause *= 2;
-  tried.pause_batches = std::min(pause, options_.longest_pause_batches);
-  if (pause < kLongestPauseBatches) ++tried.failures;
-  tried.successes = 0;
+  for (std::uint32_t i = 0; i < found->failures; ++i) pause *= 2;
+  found->pause_batches = std::min(pause, options_.longest_pause_batches);
+  if (pause < kLongestPauseBatches) ++found->failures;
+  found->successes = 0;
 }
 
 }  // namespace foldline::postgres

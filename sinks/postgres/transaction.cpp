@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/fault_point.h"
 #include "sinks/postgres/checkpoints.h"
 #include "sinks/postgres/exact_ids.h"
@@ -37,7 +39,8 @@ Attempt Transaction::run() {
     FOLDLINE_FAULT_POINT("postgres.commit_sent");
     out = receive();
   }
-  out.copied_straight = copies_straight();
+  out.went_straight = goes_straight();
+  out.updated = updated_;
   return out;
 }
 
@@ -57,7 +60,7 @@ Answer<void> Transaction::send_fixed(What what, const char* key, const std::stri
 Answer<void> Transaction::send_rows(const StagedView& view) {
   for (std::size_t number = 0; number < view.shapes.size(); ++number) {
     const StagedShape& shape = view.shapes[number];
-    if (shape.rows == 0) continue;
+    if (shape.rows == 0 || std::find(updated_.begin(), updated_.end(), &shape) != updated_.end()) continue;
     Params params;
     const Source source = shape.arrays.empty() ? Source::staging : Source::arrays;
     if (source == Source::staging) params.add(static_cast<std::int32_t>(number));

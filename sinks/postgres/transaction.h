@@ -9,6 +9,7 @@
 //   COPY staging FROM STDIN                     | one after it. Staging takes no locks but on our own temporary tables.
 //   compare the checkpoints, under lock         | Only when rows go straight, and then before them: whoever holds a row's lock holds the
 //   check that the table is plain, COPY into it | checkpoints' too, so that a new owner finds it, and ends it (G18).
+//   UPDATE of staged rows that are there        | Where it finds all of a shape, these rows are done; else they are upserted as well.
 //
 //   BEGIN, compare, unless that was done        | one round trip: all of this is sent at once, in pipeline mode.
 //   add the exact IDs, all or fail (G16)        | The first command that fails makes the server skip all that
@@ -23,6 +24,7 @@
 // (commit.cpp).
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -51,9 +53,11 @@ struct Attempt {
   bool rows_at_fault = false;                // a statement of the batch's own rows failed: only these can be poison (G19)
   bool lock_timeout_on_checkpoints = false;  // G18
   bool more_to_expire = false;
-  bool copied_straight = false;              // it tried to: so a refusal says nothing about the rows
-  const ViewLayout* refused_view = nullptr;  // the view and the shape's signature whose COPY failed; null: something else
+  bool went_straight = false;                // it tried to, by COPY or UPDATE: so a refusal says nothing about the rows
+  std::vector<const StagedShape*> updated;   // whose UPDATE found all rows
+  const ViewLayout* refused_view = nullptr;  // the view and the shape's signature whose COPY or UPDATE failed; null: something else
   std::string refused_signature;
+  std::optional<StraightPolicy::Way> refused_way;  // which of the two; nothing: nobody knows
 };
 
 // Pinned, whatever default_transaction_isolation says: compare relies on seeing what a transaction that it waited for has left (G17).
@@ -94,21 +98,24 @@ class Transaction {
     enum class What {
       plain,
       compare,
-      copy
+      copy,
+      update
     };
     What what = What::plain;
     const std::string* copy_data = nullptr;
-    const ViewLayout* straight_view = nullptr;  // of a copy into a view's table
+    const ViewLayout* straight_view = nullptr;  // of what goes straight into a view's table
     const StagedShape* shape = nullptr;
     std::string sql{};
   };
 
   // transaction_copy.cpp
-  [[nodiscard]] bool copies_straight() const;
+  [[nodiscard]] bool goes_straight() const;
   Answer<void> make_ready();
   std::vector<Step> plan_copies() const;
   std::optional<Attempt> begin_and_copy();
+  void plan_straight(const StagedView& view, const std::function<Step&(Step::What, std::string)>& add) const;
   Answer<void> carry_out(const Step& step);
+  Answer<void> carry_out_copy(const Step& step);
   Attempt copy_failed(const Step& step, Failure failure);
 
   Answer<void> send_pipeline();
@@ -128,8 +135,9 @@ class Transaction {
   std::span<const StagedView> staged_;
   std::uint64_t batch_number_;
   bool expire_;
-  bool begun_ = false;             // BEGIN was sent before the pipeline
-  bool compared_ = false;          // and the checkpoints were compared
+  bool begun_ = false;     // BEGIN was sent before the pipeline
+  bool compared_ = false;  // and the checkpoints were compared
+  std::vector<const StagedShape*> updated_;
   std::vector<Command> commands_;  // what the pipeline holds, in order
 };
 

@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +11,7 @@
 #include "common/view.h"
 #include "sinks/postgres/store.h"
 #include "sinks/sink.h"
+#include "tests/integration/sinks/batch_builder.h"
 
 namespace foldline::postgres {
 
@@ -59,40 +58,10 @@ ViewSchema simple_view(const std::string& name = "v");
 
 // --- batches
 
-// Rows and partitions of one batch. Its values live as long as it does.
-class BatchBuilder {
- public:
-  explicit BatchBuilder(const std::vector<ViewSchema>& views) : views_(views), rows_(views.size()) {}
-
-  FoldedRow& row(std::uint32_t view, std::initializer_list<Value> key);
-  FoldedRow& set(FoldedRow& row, std::size_t field, Value value);
-  FoldedRow& merge(FoldedRow& row, std::size_t field, Op op, Value value);
-  PartitionCommit& partition(const std::string& topic, std::int32_t number, std::int64_t expected, std::int64_t next);
-  PartitionCommit& first(const std::string& topic, std::int32_t number, std::int64_t next);
-  // The batch as it is now; `owner` and a batch ID of its own.
-  CommitBatch batch(const Uuid& owner);
-
-  Arena& arena() { return arena_; }
-  Value text(std::string_view value) { return Value::text(arena_.copy(value)); }
-  Uuid batch_id = Uuid::random();
-
- private:
-  const std::vector<ViewSchema> views_;
-  Arena arena_;
-  std::vector<std::vector<FoldedRow*>> rows_;
-  std::deque<FoldedRow> owned_rows_;
-  std::deque<TopicPartition> places_;
-  std::vector<PartitionCommit> partitions_;
-  std::vector<ViewRows> view_rows_;
-};
+using testing::BatchBuilder;
+using testing::OpenedSink;
 
 // Opens partitions 0.. of topic `t` for a new owner.
-struct OpenedSink {
-  std::unique_ptr<Sink> sink;
-  Uuid owner = Uuid::random();
-  std::vector<TopicPartition> partitions;
-  std::vector<OpenedPartition> opened;
-};
 OpenedSink open_sink(PostgresStore& store, int partitions = 1);
 
 // "committed", or the status with its error: so that a failed expectation says why.

@@ -45,7 +45,7 @@ TEST(PostgresStatements, SetAndAddTakeOneUpsert) {
   const auto sql = rows_statements(layout, shape_with(layout, {CellCode::set, CellCode::add}), Source::staging);
   ASSERT_EQ(sql.size(), 1U);
   EXPECT_EQ(sql[0], R"(INSERT INTO "shop"."orders" AS t ("id", "name", "total") SELECT s.k0, s.c0, s.c1 FROM pg_temp.foldline_stage_0 s )"
-                    R"(WHERE s.shape = $1::int4 ORDER BY s.n ON CONFLICT ("id") DO UPDATE SET "name" = excluded."name", )"
+                    R"(WHERE s.shape = $1::int4 ON CONFLICT ("id") DO UPDATE SET "name" = excluded."name", )"
                     R"("total" = coalesce(t."total", 0) + excluded."total")");
 }
 
@@ -90,6 +90,35 @@ TEST(PostgresStatements, EraseJoinsByEveryKeyPart) {
   Shape shape;
   shape.kind = RowKind::erase;
   EXPECT_THAT(rows_statements(layout, shape, Source::staging)[0], HasSubstr(R"(WHERE t."id" = s.k0 AND t."part" = s.k1)"));
+}
+
+TEST(PostgresStatements, UpdateTouchesWhatIsSetAlone) {
+  const auto layout = layout_of(orders());
+  const auto shape = shape_with(layout, {CellCode::set, CellCode::none});
+  EXPECT_TRUE(is_plain_update(layout, shape));
+  EXPECT_EQ(update_straight(layout, shape, 3),
+            R"(UPDATE "shop"."orders" AS t SET "name" = s.c0 FROM pg_temp.foldline_stage_0 s WHERE s.shape = 3 AND t."id" = s.k0)");
+}
+
+// Whatever an UPDATE could not do, or an upsert after it would do twice.
+TEST(PostgresStatements, OnlyPlainSetsMayBeUpdated) {
+  auto view = orders();
+  view.fields.push_back(field("gone", TypeKind::timestamptz));
+  view.soft_delete = 2;
+  view.fields[0].guard = 0;
+  view.guard_count = 1;
+  const auto layout = layout_of(view);
+  const Shape plain = shape_with(layout, {CellCode::none, CellCode::set, CellCode::none});
+  EXPECT_TRUE(is_plain_update(layout, plain));
+  std::vector<Shape> others(7, plain);
+  others[0].kind = RowKind::reset;
+  others[1].kind = RowKind::erase;
+  others[2].soft_deleted = true;
+  others[3].starts_anew = true;
+  others[4].guards[0] = true;
+  others[5].cells[1] = CellCode::add;
+  others[6].cells[1] = CellCode::none;
+  for (std::size_t i = 0; i < others.size(); ++i) EXPECT_FALSE(is_plain_update(layout, others[i])) << i;
 }
 
 TEST(PostgresStatements, SoftDeletedRowStartsAnewOnlyWhenUpserted) {

@@ -9,9 +9,11 @@
 namespace foldline::postgres {
 namespace {
 
+using Way = StraightPolicy::Way;
+
 std::uint32_t batches_until_tried(StraightPolicy& policy, const std::string& shape = "s") {
   std::uint32_t out = 0;
-  while (!policy.tries(0, shape)) ++out;
+  while (!policy.tries(Way::copy, 0, shape)) ++out;
   return out;
 }
 
@@ -20,7 +22,7 @@ TEST(PostgresStraightPolicy, ShapeIsTriedAtOnceAndSitsOutTwiceAsLongAfterEachFai
   EXPECT_EQ(batches_until_tried(policy), 0U);
   std::uint32_t pause = kFirstPauseBatches;
   for (int i = 0; i < 12; ++i) {
-    policy.failed(0, "s");
+    policy.failed(Way::copy, 0, "s");
     EXPECT_EQ(batches_until_tried(policy), pause) << i;
     pause = std::min(2 * pause, kLongestPauseBatches);
   }
@@ -28,32 +30,43 @@ TEST(PostgresStraightPolicy, ShapeIsTriedAtOnceAndSitsOutTwiceAsLongAfterEachFai
 
 TEST(PostgresStraightPolicy, OnlyARowOfSuccessesTakesAFailureBack) {
   StraightPolicy policy({});
-  EXPECT_TRUE(policy.tries(0, "s"));
-  policy.failed(0, "s");
-  policy.failed(0, "s");
-  for (std::uint32_t i = 1; i < kForgivingSuccesses; ++i) policy.succeeded(0, "s");
-  policy.failed(0, "s");
+  EXPECT_TRUE(policy.tries(Way::copy, 0, "s"));
+  policy.failed(Way::copy, 0, "s");
+  policy.failed(Way::copy, 0, "s");
+  for (std::uint32_t i = 1; i < kForgivingSuccesses; ++i) policy.succeeded(Way::copy, 0, "s");
+  policy.failed(Way::copy, 0, "s");
   EXPECT_EQ(batches_until_tried(policy), 4 * kFirstPauseBatches) << "one success was missing";
-  for (std::uint32_t i = 0; i < 3 * kForgivingSuccesses; ++i) policy.succeeded(0, "s");
-  policy.failed(0, "s");
+  for (std::uint32_t i = 0; i < 3 * kForgivingSuccesses; ++i) policy.succeeded(Way::copy, 0, "s");
+  policy.failed(Way::copy, 0, "s");
   EXPECT_EQ(batches_until_tried(policy), kFirstPauseBatches);
 }
 
 TEST(PostgresStraightPolicy, ShapesAndViewsAreApart) {
   StraightPolicy policy({});
-  EXPECT_TRUE(policy.tries(0, "s"));
-  EXPECT_TRUE(policy.tries(1, "s"));
-  policy.failed(0, "s");
-  EXPECT_FALSE(policy.tries(0, "s"));
-  EXPECT_TRUE(policy.tries(1, "s"));
-  EXPECT_TRUE(policy.tries(0, "t"));
+  EXPECT_TRUE(policy.tries(Way::copy, 0, "s"));
+  EXPECT_TRUE(policy.tries(Way::copy, 1, "s"));
+  policy.failed(Way::copy, 0, "s");
+  EXPECT_FALSE(policy.tries(Way::copy, 0, "s"));
+  EXPECT_TRUE(policy.tries(Way::copy, 1, "s"));
+  EXPECT_TRUE(policy.tries(Way::copy, 0, "t"));
+}
+
+// A shape whose rows are there fails to be copied, and is updated meanwhile.
+TEST(PostgresStraightPolicy, CopyAndUpdateAreApart) {
+  StraightPolicy policy({});
+  EXPECT_TRUE(policy.tries(Way::copy, 0, "s"));
+  policy.failed(Way::copy, 0, "s");
+  EXPECT_FALSE(policy.tries(Way::copy, 0, "s"));
+  EXPECT_TRUE(policy.tries(Way::update, 0, "s"));
+  policy.failed(Way::update, 0, "s");
+  EXPECT_FALSE(policy.tries(Way::update, 0, "s"));
 }
 
 TEST(PostgresStraightPolicy, MoreShapesThanItRemembersAreUpserted) {
   StraightPolicy policy({});
-  for (std::size_t i = 0; i < kMaxTriedShapes; ++i) EXPECT_TRUE(policy.tries(0, std::to_string(i)));
-  EXPECT_FALSE(policy.tries(0, "one more"));
-  EXPECT_TRUE(policy.tries(0, "7"));
+  for (std::size_t i = 0; i < kMaxTriedShapes; ++i) EXPECT_TRUE(policy.tries(Way::copy, 0, std::to_string(i)));
+  EXPECT_FALSE(policy.tries(Way::copy, 0, "one more"));
+  EXPECT_TRUE(policy.tries(Way::copy, 0, "7"));
 }
 
 TEST(PostgresRecentKeys, KnowsWhatWasAddedLatelyAndForgetsTheOldest) {
