@@ -22,9 +22,7 @@ CommitResult RedisSink::commit(const CommitBatch& batch) {
   // Nothing has left this process yet. What can't be encoded is refused without a round trip.
   if (auto ok = encode(batch); !ok) return refused(CommitStatus::rejected, ok.error());
   for (int attempt = 1; attempt <= kReadAttempts; ++attempt) {
-    input_.clear();
-    input_.keys.add_all(native_.keys);
-    input_.words.add_all(native_.words);
+    compared_input_.clear();
     if (!compared_.empty()) {
       if (auto result = read_and_encode(batch)) return std::move(*result);
     }
@@ -36,19 +34,22 @@ CommitResult RedisSink::commit(const CommitBatch& batch) {
 
 Result<void> RedisSink::encode(const CommitBatch& batch) {
   if (batch.partitions.empty()) return fail(ErrorCode::internal, "a batch without partitions can't be fenced");
-  native_.clear();
-  known_counters_.begin();
-  encode_partitions(batch, store_->keys, native_);
-  for (const ViewRows& rows : batch.views) {
-    if (rows.view >= store_->layouts.size()) {
-      return fail(ErrorCode::internal, fmt::format("a batch names view {} of {}", rows.view, store_->layouts.size()));
-    }
-    const ViewLayout& layout = store_->layouts[rows.view];
-    if (layout.compared || rows.rows.empty()) continue;
-    if (auto ok = encoder_.encode(layout, rows.rows, native_); !ok) return ok;
+  partitions_.clear();
+  encode_partitions(batch, store_->keys, partitions_);
+  encoded_ = dynamic_cast<EncodedBatch*>(batch.encoded);
+  if (encoded_ == nullptr) {
+    encoded_ = &own_;
+    if (auto ok = own_.encode(store_->layouts, batch.views, known_counters_); !ok) return ok;
   }
   compared_.begin(store_->layouts, batch);
   return {};
+}
+
+// While the batch before is being committed, so without what that will say: its checkpoint and its IDs come at the commit, and which
+// counters are known is a hint (known_counters.h). What is folded again (G29) is not what was encoded here, and comes without. A value that
+// does not fit is for commit() to refuse.
+bool RedisSink::encode_ahead(std::span<const ViewRows> views, std::unique_ptr<EncodedRows>& into) const {
+  return encoded_as<EncodedBatch>(into).encode(store_->layouts, views, known_counters_).has_value();
 }
 
 // Nothing: the script can be run. The checkpoints are read behind the rows: while they are ours nobody else has changed the rows, so what
@@ -83,7 +84,7 @@ std::optional<CommitResult> RedisSink::read_and_encode(const CommitBatch& batch)
       return refused(CommitStatus::retry, refusal("reading rows", reply.text()));
     }
   }
-  if (auto ok = compared_.encode(std::span(*replies).first(rows), input_); !ok) return refused(CommitStatus::rejected, ok.error());
+  if (auto ok = compared_.encode(std::span(*replies).first(rows), compared_input_); !ok) return refused(CommitStatus::rejected, ok.error());
   return std::nullopt;
 }
 
@@ -108,7 +109,7 @@ std::optional<CommitResult> RedisSink::run_script(const CommitBatch& batch) {
     if (!connected) return refused(CommitStatus::retry, connected.error());
     FOLDLINE_FAULT_POINT("redis.before_script");
     request_.clear();
-    input_.write(request_, *sha1);
+    write_script(request_, *sha1, {&partitions_, &encoded_->rows(), &compared_input_});
     const auto replies = (*connected)->round_trip(request_);
     FOLDLINE_FAULT_POINT("redis.script_answered");
     if (!replies) {  // carried out or not: the same again tells (G5)
@@ -129,7 +130,12 @@ std::optional<CommitResult> RedisSink::run_script(const CommitBatch& batch) {
 }
 
 std::optional<CommitResult> RedisSink::conclude(const CommitBatch& batch, const Reply& reply) {
-  if (reply.text(0) == kCommitted) known_counters_.settle();
+  if (reply.text(0) == kCommitted) {
+    known_counters_.settle(encoded_->notes());
+    std::size_t rows = 0;
+    for (const ViewRows& view : batch.views) rows += view.rows.size();
+    if (session_) pace_.note(rows, session_->connection.waited());
+  }
   if (reply.text(0) != kChanged) return verdict_of(batch, reply);
   spdlog::info("redis: {} was changed by another program between being read and being written; reading it again", shown(reply.text(1)));
   return std::nullopt;

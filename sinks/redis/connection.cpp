@@ -114,6 +114,8 @@ Connection::Connection(Connection&& other) noexcept
       timeouts_(other.timeouts_),
       name_(std::move(other.name_)),
       deadline_(other.deadline_),
+      sent_at_(other.sent_at_),
+      answered_at_(other.answered_at_),
       unsent_(other.unsent_),
       awaited_(other.awaited_),
       reader_(std::move(other.reader_)) {}
@@ -125,6 +127,8 @@ Connection& Connection::operator=(Connection&& other) noexcept {
     timeouts_ = other.timeouts_;
     name_ = std::move(other.name_);
     deadline_ = other.deadline_;
+    sent_at_ = other.sent_at_;
+    answered_at_ = other.answered_at_;
     unsent_ = other.unsent_;
     awaited_ = other.awaited_;
     reader_ = std::move(other.reader_);
@@ -172,7 +176,10 @@ Result<void> Connection::send_some() {
   const ssize_t sent = send(socket_, unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent < 0 && errno != EAGAIN && errno != EINTR) return lost(name_, "the connection was lost: " + system_error());
   if (sent > 0) unsent_.remove_prefix(static_cast<std::size_t>(sent));
-  if (unsent_.empty()) FOLDLINE_FAULT_POINT("redis.request_sent");
+  if (unsent_.empty()) {
+    sent_at_ = Clock::now();
+    FOLDLINE_FAULT_POINT("redis.request_sent");
+  }
   return {};
 }
 
@@ -200,6 +207,7 @@ Result<std::vector<Reply>> Connection::exchange() {
       replies.emplace_back(static_cast<redisReply*>(reply));
     }
   }
+  answered_at_ = Clock::now();
   return replies;
 }
 

@@ -41,6 +41,11 @@ class Connection {
   Result<void> start(const Request& request);
   Result<std::vector<Reply>> finish();
 
+  // Of the last exchange: from when the last of the request had left until the last answer was there.
+  [[nodiscard]] std::chrono::microseconds waited() const {
+    return std::chrono::duration_cast<std::chrono::microseconds>(answered_at_ - sent_at_);
+  }
+
   [[nodiscard]] bool is_broken() const { return socket_ < 0; }
   // The server is not what it should be (a replica by now): the next session looks it up again.
   void close();
@@ -57,6 +62,8 @@ class Connection {
   Timeouts timeouts_;
   std::string name_;
   std::chrono::steady_clock::time_point deadline_{};
+  std::chrono::steady_clock::time_point sent_at_{};
+  std::chrono::steady_clock::time_point answered_at_{};
   std::string_view unsent_;
   std::size_t awaited_ = 0;
   std::unique_ptr<redisReader, FreeReader> reader_;

@@ -1,12 +1,18 @@
 // Counters whose key this sink has seen to hold a whole number: added to without a look (G21), for the look costs as much as the adding.
 // What another program did to such a key since shows when it is added to, and the script takes back what it had added (commit_script.cpp).
 //
-//   known.begin();   if (!known.has(name)) known.note(name);   ... after the commit: known.settle();
+//   const auto hash = known.hash_of(name);   CounterNotes notes;
+//   if (!known.has(hash)) notes.note(hash, true);   ... once the batch is committed: known.settle(notes);
 //
-// Bounded: a table of kSlots hashes; of two keys with one slot the later one stays. A forgotten key costs a look, nothing else. Not
-// thread-safe. Nothing of it outlives the process.
+// Only a hint, so it may be asked for a batch while the one before it is still being committed (encode_ahead): a key that became known
+// meanwhile is looked at for nothing; one that was deleted meanwhile is added to all the same and begins at nothing, as it should.
+//
+// Bounded: a table of kSlots hashes; of two keys with one slot the later one stays. A forgotten key costs a look, nothing else. One thread
+// settles, any may ask. Nothing of it outlives the process.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -16,31 +22,51 @@
 
 namespace foldline::redis {
 
+// What a batch makes of counters that it looks at and writes, or deletes: true once it is committed.
+struct CounterNotes {
+  std::vector<std::uint64_t> there;
+  std::vector<std::uint64_t> gone;
+
+  void note(std::uint64_t hash, bool is_there) { (is_there ? there : gone).push_back(hash); }
+  void clear() { there.clear(), gone.clear(); }
+};
+
 class KnownCounters {
  public:
   static constexpr std::size_t kSlots = std::size_t{1} << 19;  // 4 MiB, once something is known
 
-  void begin() { noted_.clear(), gone_.clear(); }
-  [[nodiscard]] bool has(std::string_view key) const {
-    const std::uint64_t hash = hash64(key);
-    return !slots_.empty() && slots_[hash % kSlots] == hash;
+  KnownCounters() = default;
+  KnownCounters(const KnownCounters&) = delete;
+  KnownCounters& operator=(const KnownCounters&) = delete;
+  ~KnownCounters() { delete slots_.load(std::memory_order_relaxed); }
+
+  static std::uint64_t hash_of(std::string_view key) { return hash64(key); }
+
+  void prefetch(std::uint64_t hash) const {
+    if (const Slots* slots = slots_.load(std::memory_order_acquire)) __builtin_prefetch(&(*slots)[hash % kSlots]);
   }
-  // Looked at and written by the batch, or deleted by it: true once the batch is committed.
-  void note(std::string_view key) { noted_.push_back(hash64(key)); }
-  void forget(std::string_view key) { gone_.push_back(hash64(key)); }
-  void settle() {
-    if (slots_.empty() && !noted_.empty()) slots_.resize(kSlots);
-    for (const std::uint64_t hash : noted_) slots_[hash % kSlots] = hash;
-    for (const std::uint64_t hash : gone_) {
-      if (!slots_.empty() && slots_[hash % kSlots] == hash) slots_[hash % kSlots] = 0;
+  [[nodiscard]] bool has(std::uint64_t hash) const {
+    const Slots* slots = slots_.load(std::memory_order_acquire);
+    return slots != nullptr && (*slots)[hash % kSlots].load(std::memory_order_relaxed) == hash;
+  }
+  // Of a batch that is committed.
+  void settle(const CounterNotes& notes) {
+    Slots* slots = slots_.load(std::memory_order_relaxed);
+    if (slots == nullptr) {
+      if (notes.there.empty()) return;
+      slots = new Slots();
+      slots_.store(slots, std::memory_order_release);
     }
-    begin();
+    for (const std::uint64_t hash : notes.there) (*slots)[hash % kSlots].store(hash, std::memory_order_relaxed);
+    for (const std::uint64_t hash : notes.gone) {
+      auto& slot = (*slots)[hash % kSlots];
+      if (slot.load(std::memory_order_relaxed) == hash) slot.store(0, std::memory_order_relaxed);
+    }
   }
 
  private:
-  std::vector<std::uint64_t> slots_;
-  std::vector<std::uint64_t> noted_;
-  std::vector<std::uint64_t> gone_;
+  using Slots = std::array<std::atomic<std::uint64_t>, kSlots>;
+  std::atomic<Slots*> slots_{nullptr};  // made when first needed, then stays
 };
 
 }  // namespace foldline::redis

@@ -1,5 +1,6 @@
 #include "sinks/redis/resp.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -16,11 +17,19 @@ void append_number(std::string& out, std::size_t value) {
 }  // namespace
 
 void append_argument(std::string& out, std::string_view argument) {
-  out += '$';
-  append_number(out, argument.size());
-  out += "\r\n";
-  out += argument;
-  out += "\r\n";
+  std::array<char, 24> head;
+  head[0] = '$';
+  char* at = std::to_chars(head.data() + 1, head.data() + head.size(), argument.size()).ptr;
+  *at++ = '\r';
+  *at++ = '\n';
+  const auto head_size = static_cast<std::size_t>(at - head.data());
+  const std::size_t begin = out.size();
+  out.resize(begin + head_size + argument.size() + 2);
+  char* to = out.data() + begin;
+  to = std::copy_n(head.data(), head_size, to);
+  to = std::copy_n(argument.data(), argument.size(), to);
+  *to++ = '\r';
+  *to = '\n';
 }
 
 Request& Request::begin(std::size_t arguments) {

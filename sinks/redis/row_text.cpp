@@ -17,10 +17,8 @@ tl::unexpected<Error> unreadable(std::string_view name, const Error& error) {
   return fail(error.code, fmt::format("field {}: {}", name, error.message), error.hint);
 }
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
 void skip_spaces(std::string_view json, std::size_t& at) {
-  while (at < json.size() && is_space(json[at])) ++at;
+  while (at < json.size() && is_json_space(json[at])) ++at;
 }
 
 // Behind the closing quote of the string that starts at `at`; npos: it does not end.
@@ -52,11 +50,6 @@ std::size_t end_of_value(std::string_view json, std::size_t at) {
     ++at;
   }
   return at;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 Result<Value> json_value(std::string_view raw, const Type& type, Arena& arena) {
@@ -181,7 +174,7 @@ std::optional<std::vector<std::pair<std::string, std::string_view>>> json_member
     skip_spaces(json, at);
     const std::size_t end = end_of_value(json, at);
     if (end == std::string_view::npos || end == at) return std::nullopt;
-    out.emplace_back(name, trimmed(json.substr(at, end - at)));
+    out.emplace_back(name, trim_json(json.substr(at, end - at)));
     at = end;
     skip_spaces(json, at);
     if (at >= json.size()) return std::nullopt;

@@ -39,7 +39,7 @@ local key = KEYS[1]
 local commands = {
   {'DEL', key}, {'HSET', key, 'f', '1'}, {'HMGET', key, 'f'}, {'HGET', key, 'f'}, {'HLEN', key}, {'HKEYS', key},
   {'PEXPIREAT', key, '99999999999999'}, {'PEXPIRETIME', key}, {'PERSIST', key}, {'TYPE', key}, {'HDEL', key, 'f'},
-  {'SET', key, '1'}, {'SET', key, '2', 'KEEPTTL'}, {'GET', key}, {'MGET', key}, {'MSET', key, '3'}, {'INCRBY', key, '1'}, {'EXISTS', key}, {'DEL', key},
+  {'SET', key, '1'}, {'SET', key, '2', 'KEEPTTL'}, {'GET', key}, {'MGET', key}, {'MSET', key, '3'}, {'INCRBY', key, '1'}, {'INCR', key}, {'EXISTS', key}, {'DEL', key},
   {'ZADD', key, '1', 'm'}, {'ZMSCORE', key, 'm'}, {'ZREM', key, 'm'}, {'SADD', key, 'm'}, {'SCARD', key}, {'SREM', key, 'm'}}
 for _, command in ipairs(commands) do
   local answer = redis.pcall(unpack(command))

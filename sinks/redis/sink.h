@@ -3,7 +3,8 @@
 //   RedisSink sink(store);
 //   auto opened = sink.open({partitions, owner});   CommitResult r = sink.commit(batch);
 //
-// One connection, made when first needed and again after it was lost. One thread at a time, but for check().
+// One connection, made when first needed and again after it was lost. One thread at a time, but for check(), encode_ahead() and
+// batch_rows().
 #pragma once
 
 #include <chrono>
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "sinks/redis/batch_pace.h"
 #include "sinks/redis/checkpoints.h"
 #include "sinks/redis/compared_rows.h"
 #include "sinks/redis/encode.h"
@@ -20,9 +22,6 @@
 
 namespace foldline::redis {
 
-// A commit is one script, and Redis does nothing else meanwhile: at one and a half to two and a half microseconds a row this is some 5 ms
-// (G21).
-inline constexpr std::size_t kMaxBatchRows = 2'000;
 inline constexpr std::size_t kMaxBatchBytes = 8 * 1024 * 1024;
 // Once with the connection that may have died while no batch flowed, once more after an answer was lost (G5).
 inline constexpr int kCommitAttempts = 3;
@@ -47,14 +46,14 @@ struct StoreShared {
 
 class RedisSink final : public Sink {
  public:
-  explicit RedisSink(std::shared_ptr<const StoreShared> store) : store_(std::move(store)) { encoder_.use(known_counters_); }
-  RedisSink(const RedisSink&) = delete;  // the encoder keeps a reference
-  RedisSink& operator=(const RedisSink&) = delete;
+  explicit RedisSink(std::shared_ptr<const StoreShared> store) : store_(std::move(store)) {}
 
   Result<std::vector<OpenedPartition>> open(const OpenRequest& request) override;
   CommitResult commit(const CommitBatch& batch) override;
   Result<std::vector<OpenedPartition>> reload(std::span<const TopicPartition> partitions) override;
+  [[nodiscard]] bool encode_ahead(std::span<const ViewRows> views, std::unique_ptr<EncodedRows>& into) const override;
   [[nodiscard]] Result<void> check(const ViewSchema& view, const Change& change) const override;
+  [[nodiscard]] std::size_t batch_rows() const override { return pace_.rows(); }
 
  private:
   Result<Connection*> connection();
@@ -76,11 +75,13 @@ class RedisSink final : public Sink {
   std::optional<Session> session_;
   std::chrono::steady_clock::time_point check_server_at_{};
   std::string script_sha1_;
+  BatchPace pace_;
   KnownCounters known_counters_;
-  RowEncoder encoder_;
+  ScriptInput partitions_;
+  EncodedBatch own_;                 // of batches that come without
+  EncodedBatch* encoded_ = nullptr;  // the batch's under way
   ComparedRows compared_;
-  ScriptInput native_;  // what does not depend on what is stored
-  ScriptInput input_;
+  ScriptInput compared_input_;  // rows that were read first
   Request request_;
 };
 

@@ -215,10 +215,12 @@ TEST_F(RedisCommit, AKnownCounterThatAnotherProgramSpoiltIsRejectedAndWhatWasAdd
   const ViewSchema hash = view("h", "hash", {{"id", TypeKind::text}}, {sum_field("n", type_of(TypeKind::bigint))});
   const ViewSchema second = view("second", "counter", {{"id", TypeKind::text}}, {sum_field("value", type_of(TypeKind::bigint))});
   open({counter_view(), hash, second});
-  const auto add_to_all = [&](std::int64_t delta) {
+  // 1 is added by a command of its own, so some keys get 1.
+  const auto add_to_all = [&](std::int64_t delta, std::string_view ones = "bd") {
     BatchBuilder builder(views);
     for (const char* key : {"a", "b", "c", "d"}) {
-      for (const std::uint32_t v : {0U, 1U, 2U}) builder.merge(builder.row(v, {builder.text(key)}), 0, Op::add, Value::integer(delta));
+      const auto value = Value::integer(ones.find(key[0]) == std::string_view::npos ? delta : 1);
+      for (const std::uint32_t v : {0U, 1U, 2U}) builder.merge(builder.row(v, {builder.text(key)}), 0, Op::add, value);
     }
     builder.partition(0, next, next + 1);
     const CommitResult result = lane.sink->commit(builder.batch(lane.owner));
@@ -238,19 +240,61 @@ TEST_F(RedisCommit, AKnownCounterThatAnotherProgramSpoiltIsRejectedAndWhatWasAdd
   const std::vector<std::pair<std::vector<std::string>, std::string>> spoilt = {
       {{"RPUSH", "p:second:c", "a list"}, "is a list, and the view keeps a counter there"},
       {{"SET", "p:second:c", "3.5"}, "holds a text that is no whole number"},
-      {{"SET", "p:second:c", std::to_string(kMax)}, "holds 9223372036854775807, and adding 2 leaves the range of its type"},
+      {{"SET", "p:second:c", std::to_string(kMax)}, "holds 9223372036854775807, and adding "},
   };
   for (const auto& [command, why] : spoilt) {
     server.ask({"DEL", "p:second:c"});
     server.ask({command[0], command[1], command[2]});
     const std::string before = all();
-    EXPECT_THAT(add_to_all(2), StartsWith("rejected: the key p:second:c " + why));
-    EXPECT_EQ(all(), before);
-    EXPECT_EQ(stored_offset(), "2");
+    for (const char* ones : {"", "bd", "ac", "abcd"}) {
+      EXPECT_THAT(add_to_all(2, ones), StartsWith("rejected: the key p:second:c " + why)) << "1 is added to " << ones;
+      EXPECT_EQ(all(), before) << "1 is added to " << ones;
+      EXPECT_EQ(stored_offset(), "2");
+    }
   }
   server.ask({"SET", "p:second:c", "4"});
   ASSERT_EQ(add_to_all(2), "committed");
-  EXPECT_EQ(all(), "6 n=6 6 6 n=6 6 6 n=6 6 6 n=6 6 ");
+  EXPECT_EQ(all(), "6 n=6 6 3 n=3 3 6 n=6 6 3 n=3 3 ");
+}
+
+// What was encoded while the batch before was under way knows nothing of it: which counters are known is a hint, nothing more.
+TEST_F(RedisCommit, WhatIsEncodedAheadIsRightWhateverTheBatchBeforeMadeOfItsCounters) {
+  open({counter_view()});
+  const auto add = [&](BatchBuilder& builder, const char* key) {
+    builder.merge(builder.row(0, {builder.text(key)}), 0, Op::add, Value::integer(1));
+  };
+  const auto commit = [&](BatchBuilder& builder, EncodedRows* encoded) {
+    builder.partition(0, next, next + 1);
+    CommitBatch batch = builder.batch(lane.owner);
+    batch.encoded = encoded;
+    const CommitResult result = lane.sink->commit(batch);
+    next += result.status == CommitStatus::committed ? 1 : 0;
+    return said(result);
+  };
+  BatchBuilder first(views);
+  for (const char* key : {"stays", "goes", "spoilt"}) add(first, key);
+  ASSERT_EQ(commit(first, nullptr), "committed");
+
+  std::unique_ptr<EncodedRows> ahead;
+  for (const bool spoil : {false, true}) {
+    BatchBuilder second(views);
+    for (const char* key : {"stays", "goes", "spoilt", "comes"}) add(second, key);
+    ASSERT_TRUE(lane.sink->encode_ahead(second.batch(lane.owner).views, ahead));
+    BatchBuilder meanwhile(views);
+    meanwhile.row(0, {meanwhile.text("goes")}).base = RowBase::erase;
+    add(meanwhile, "comes");
+    ASSERT_EQ(commit(meanwhile, nullptr), "committed");
+    if (spoil) {
+      server.ask({"SET", "p:count:spoilt", "no number"});
+      EXPECT_THAT(commit(second, ahead.get()), StartsWith("rejected: the key p:count:spoilt "));
+      server.ask({"SET", "p:count:spoilt", "2"});
+    }
+    ASSERT_EQ(commit(second, ahead.get()), "committed") << "again, as it is";
+    EXPECT_EQ(server.show("p:count:goes"), "1");
+  }
+  EXPECT_EQ(server.show("p:count:stays"), "3");
+  EXPECT_EQ(server.show("p:count:comes"), "4");
+  EXPECT_EQ(server.show("p:count:spoilt"), "3");
 }
 
 TEST_F(RedisCommit, OutOfMemoryIsRefusedBeforeAKnownCounterIsAddedToG21) {

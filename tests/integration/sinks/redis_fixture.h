@@ -6,8 +6,6 @@
 #include <hiredis/hiredis.h>
 #include <sys/types.h>
 
-#include <deque>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +14,7 @@
 #include "common/view.h"
 #include "sinks/redis/store.h"
 #include "sinks/sink.h"
+#include "tests/integration/sinks/batch_builder.h"
 
 namespace foldline::redis {
 
@@ -66,34 +65,9 @@ ViewSchema counter_view(const std::string& name = "count");
 
 // --- batches
 
-class BatchBuilder {
- public:
-  explicit BatchBuilder(const std::vector<ViewSchema>& views) : views_(views), rows_(views.size()) {}
-  FoldedRow& row(std::uint32_t view, std::initializer_list<Value> key);
-  FoldedRow& set(FoldedRow& row, std::size_t field, Value value);
-  FoldedRow& merge(FoldedRow& row, std::size_t field, Op op, Value value);
-  PartitionCommit& partition(std::int32_t number, std::int64_t expected, std::int64_t next);
-  PartitionCommit& first(std::int32_t number, std::int64_t next);
-  CommitBatch batch(const Uuid& owner);
-  Value text(std::string_view value) { return Value::text(arena_.copy(value)); }
-  Uuid batch_id = Uuid::random();
+using testing::BatchBuilder;
+using testing::OpenedSink;
 
- private:
-  const std::vector<ViewSchema> views_;
-  Arena arena_;
-  std::vector<std::vector<FoldedRow*>> rows_;
-  std::deque<FoldedRow> owned_rows_;
-  std::deque<TopicPartition> places_;
-  std::vector<PartitionCommit> partitions_;
-  std::vector<ViewRows> view_rows_;
-};
-
-struct OpenedSink {
-  std::unique_ptr<Sink> sink;
-  Uuid owner = Uuid::random();
-  std::vector<TopicPartition> partitions;
-  std::vector<OpenedPartition> opened;
-};
 // Partitions 0.. of topic `t`.
 OpenedSink open_sink(RedisStore& store, int partitions = 1);
 

@@ -261,28 +261,45 @@ TEST_F(RedisFold, EveryKindEndsAsOneEventAtATimeHoweverHistoryIsCutG8) {
   Oracle oracle(views);
   std::int64_t offset = 0;
   std::int64_t event = 0;
-  for (int batch_number = 0; batch_number < 1'500; ++batch_number) {
+  // Two at a time: some are encoded while the one before has not been committed yet.
+  struct Folded {
+    explicit Folded(const std::vector<ViewSchema>& of) : fold(of), builder(of) { fold.begin(arena); }
     Arena arena;
-    Fold fold(views);
-    fold.begin(arena);
+    Fold fold;
+    BatchBuilder builder;
+    std::vector<ViewRows> rows;
+    std::unique_ptr<EncodedRows> encoded;
+    bool is_encoded = false;
+  };
+  std::unique_ptr<Folded> before;
+  const auto commit_before = [&] {
+    if (before == nullptr) return;
+    CommitBatch batch = before->builder.batch(opened.owner);
+    batch.views = before->rows;
+    if (before->is_encoded) batch.encoded = before->encoded.get();
+    ASSERT_EQ(said(opened.sink->commit(batch)), "committed");
+  };
+  for (int batch_number = 0; batch_number < 1'500; ++batch_number) {
+    auto folded = std::make_unique<Folded>(views);
     const std::int64_t from = offset;
     const std::int64_t events = 1 + pick(chance(30) ? 3 : 40);
     for (std::int64_t i = 0; i < events; ++i) {
       const auto view = static_cast<std::uint32_t>(pick(static_cast<std::int64_t>(views.size())));
-      const Change change = random_change(view, views[view], ++event, arena);
+      const Change change = random_change(view, views[view], ++event, folded->arena);
       const std::int64_t time_us = kYear2100Us + pick(1'000'000) * 1'000;
       if (!oracle.apply(change, time_us)) continue;  // it would be a letter
-      ASSERT_EQ(fold.add({&change, 1}, std::nullopt, time_us).outcome, FoldOutcome::folded);
+      ASSERT_EQ(folded->fold.add({&change, 1}, {}, time_us).outcome, FoldOutcome::folded);
       ++offset;
     }
     if (offset == from) continue;
-    BatchBuilder builder(views);
-    builder.partition(0, from, offset);
-    CommitBatch batch = builder.batch(opened.owner);
-    const std::vector<ViewRows> rows = fold.rows();
-    batch.views = rows;
-    ASSERT_EQ(said(opened.sink->commit(batch)), "committed");
+    folded->builder.partition(0, from, offset);
+    folded->rows = folded->fold.rows();
+    if (before != nullptr && !before->is_encoded) folded->encoded = std::move(before->encoded);  // its buffers are used again
+    folded->is_encoded = chance(50) && opened.sink->encode_ahead(folded->rows, folded->encoded);
+    ASSERT_NO_FATAL_FAILURE(commit_before());
+    before = std::move(folded);
   }
+  ASSERT_NO_FATAL_FAILURE(commit_before());
   for (std::size_t v = 0; v < views.size(); ++v) {
     const ViewSchema& view = views[v];
     const bool json = view.kind == "json";

@@ -470,9 +470,10 @@ TEST_F(RedisGenerations, AProjectionFromBeforeGenerationsHasOne) {
 // The lists that docs/redis.md gives.
 TEST_F(RedisGenerations, ARebuildNeedsFiveCommandsMore) {
   std::vector<std::string> words = {"ACL", "SETUSER", "app", "on", ">x", "~foldline:*", "~p:*", "+@connection", "+script|load"};
-  for (const char* command : {"info",   "eval",    "evalsha", "del",   "exists",  "type",     "get",       "set",         "mget",   "mset",
-                              "incrby", "hset",    "hget",    "hmget", "hgetall", "hsetnx",   "hdel",      "hlen",        "hkeys",  "zadd",
-                              "zrem",   "zmscore", "sadd",    "srem",  "scard",   "smembers", "pexpireat", "pexpiretime", "persist"}) {
+  for (const char* command :
+       {"info", "eval",   "evalsha", "del",  "exists", "type",    "get",      "set",       "mget",        "mset",
+        "incr", "incrby", "hset",    "hget", "hmget",  "hgetall", "hsetnx",   "hdel",      "hlen",        "hkeys",
+        "zadd", "zrem",   "zmscore", "sadd", "srem",   "scard",   "smembers", "pexpireat", "pexpiretime", "persist"}) {
     words.push_back(std::string("+") + command);
   }
   build_two();

@@ -54,9 +54,10 @@ TEST_F(RedisServer, UsersPasswordsAndDatabases) {
 // The list that docs/redis.md gives.
 TEST_F(RedisServer, TheDocumentedPermissionsAreEnough) {
   std::vector<std::string> words = {"ACL", "SETUSER", "foldline", "on", ">secret", "~foldline:*", "~p:*", "+@connection", "+script|load"};
-  for (const char* command : {"info",   "eval",    "evalsha", "del",   "exists",  "type",     "get",       "set",         "mget",   "mset",
-                              "incrby", "hset",    "hget",    "hmget", "hgetall", "hsetnx",   "hdel",      "hlen",        "hkeys",  "zadd",
-                              "zrem",   "zmscore", "sadd",    "srem",  "scard",   "smembers", "pexpireat", "pexpiretime", "persist"}) {
+  for (const char* command :
+       {"info", "eval",   "evalsha", "del",  "exists", "type",    "get",      "set",       "mget",        "mset",
+        "incr", "incrby", "hset",    "hget", "hmget",  "hgetall", "hsetnx",   "hdel",      "hlen",        "hkeys",
+        "zadd", "zrem",   "zmscore", "sadd", "srem",   "scard",   "smembers", "pexpireat", "pexpiretime", "persist"}) {
     words.push_back(std::string("+") + command);
   }
   EXPECT_EQ(server.ask(words), "OK");
