@@ -29,6 +29,7 @@ inline constexpr std::size_t kMaxKafkaOptions = 256;
 inline constexpr std::int64_t kMaxIdWindow = 10'000'000;  // G16: 20 to 40 bytes each in memory
 inline constexpr std::int32_t kMaxNumericDigits = 38;     // Decimal::kMaxDigits
 inline constexpr std::size_t kMaxSearchUrls = 64;
+inline constexpr std::int64_t kMostSearchConnections = 16;
 inline constexpr std::size_t kMaxIndexNameBytes = 200;  // the servers take 255, ours need some
 inline constexpr int kMaxShards = 1'024;                // the servers' own bound (es.index.max_number_of_shards)
 inline constexpr int kMaxReplicas = 100;

@@ -151,6 +151,7 @@ struct SearchSpec {
   Secret api_key;
   std::string ca_file;
   bool verify = true;
+  std::uint32_t connections = 2;  // of a worker's lane: requests under way at once
 };
 
 struct StoreSpec {

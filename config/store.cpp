@@ -77,7 +77,7 @@ constexpr Level<StoreSpec> kStoreLevel = {{"a store", "Store", "Exactly one; or 
 // ---- kafka
 
 // What Foldline sets itself, because its guarantees rest on it (G6, G7).
-constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kOwnOptions = {
+constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kOwnOptions = {
     {{"bootstrap.servers", "write `kafka.brokers`"},
      {"metadata.broker.list", "write `kafka.brokers`"},
      {"group.id", "write `group`"},
@@ -86,7 +86,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kOwnOptio
      {"auto.offset.reset", "write `start_at` at the source"},
      {"enable.partition.eof", "Foldline needs it to move checkpoints past gaps"},
      {"isolation.level", "Foldline reads committed records only"},
-     {"partition.assignment.strategy", "Foldline chooses what its fencing works with"}}};
+     {"partition.assignment.strategy", "Foldline chooses what its fencing works with"},
+     {"consume.callback.max.messages", "Foldline takes what one call may bring; `queued.max.messages.kbytes` limits what waits"}}};
 
 void load_brokers(Reader& reader, const YamlNode& node, KafkaSpec& out) {
   for (const Named& broker : reader.names(node, "brokers", kMaxTopicsPerSource))

@@ -52,6 +52,15 @@ constexpr Property<SearchDraft> kSearch[] = {
      [](Reader& r, const YamlNode& n, SearchDraft& out) { out.search.ca_file = r.text(n, "ca_file").value_or(""); }},
     {{.name = "verify", .shape = Shape::boolean, .fallback = "`true`", .doc = "check the cluster's certificate and name"},
      [](Reader& r, const YamlNode& n, SearchDraft& out) { out.search.verify = r.boolean(n, "verify").value_or(true); }},
+    {{.name = "connections",
+      .shape = Shape::number,
+      .fallback = "`2`",
+      .bounds = "1 to 16",
+      .doc = "requests that a worker has under way at once, each over a connection of its own"},
+     [](Reader& r, const YamlNode& n, SearchDraft& out) {
+       const auto connections = r.integer(n, "connections", 1, kMostSearchConnections);
+       if (connections) out.search.connections = static_cast<std::uint32_t>(*connections);
+     }},
 };
 constexpr Level<SearchDraft> kSearchLevel = {
     {"a search store", "Store: opensearch, elasticsearch", "One cluster. Views are kept as indices; see docs/search.md."}, kSearch};

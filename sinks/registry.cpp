@@ -54,6 +54,7 @@ Opened open_search(const config::StoreSpec& spec, const StoreContext& context) {
                   .api_key = search.api_key,
                   .ca_file = search.ca_file,
                   .verify = search.verify};
+  options.limits.connections = search.connections;
   auto store = elasticsearch::ElasticsearchStore::make(options, context.id, context.views);
   if (!store) return fail(store.error());
   return std::move(*store);

@@ -3,14 +3,17 @@
 //   cache.put(key, std::move(document));   std::optional<CachedDocument> d = cache.take(key);
 //
 // Nothing rests on it: what it holds is written under its seq_no, so a stale entry is a 409 and read anew (G24). One thread at a time.
+//
+// A worker that only makes new documents asks for keys that are not there and drops as many entries as it puts: each of the three reaches
+// for cold memory. So keys stand in a flat table of hashes (a miss reads one line of it, which prefetch() asks for ahead), and entries in a
+// slab, linked by their numbers.
 #pragma once
 
 #include <cstdint>
-#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <vector>
 
 namespace foldline::elasticsearch {
 
@@ -20,35 +23,64 @@ struct CachedDocument {
   std::int64_t primary_term = 0;
 };
 
-// What an entry takes beside its texts: list node, table node, bucket, string headers.
-inline constexpr std::size_t kCacheEntryBytes = 208;
+// What an entry takes beside its texts: its place in the slab, its slots of a table that is half empty, and what malloc adds to two texts.
+inline constexpr std::size_t kCacheEntryBytes = 176;
 
 class DocumentCache {
  public:
   explicit DocumentCache(std::size_t max_bytes) : max_bytes_(max_bytes) {}
 
-  // The caller has it alone until it puts it back.
-  std::optional<CachedDocument> take(std::string_view key);
-  void put(std::string key, CachedDocument document);
+  static std::uint64_t hash_of(std::string_view key);
+  // The table's line for this hash will be wanted soon.
+  void prefetch(std::uint64_t hash) const {
+    if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+  }
+
+  // The caller has it alone until it puts it back. `hash`: hash_of(key).
+  std::optional<CachedDocument> take(std::string_view key, std::uint64_t hash);
+  std::optional<CachedDocument> take(std::string_view key) { return take(key, hash_of(key)); }
+  void put(std::string key, std::uint64_t hash, CachedDocument document);
+  void put(std::string key, CachedDocument document) {
+    const std::uint64_t hash = hash_of(key);
+    put(std::move(key), hash, std::move(document));
+  }
   void clear();
   // Of what is put from now on.
   void set_max_bytes(std::size_t max_bytes) { max_bytes_ = max_bytes; }
 
   [[nodiscard]] std::size_t size_bytes() const { return size_bytes_; }
-  [[nodiscard]] std::size_t count() const { return by_key_.size(); }
+  [[nodiscard]] std::size_t count() const { return count_; }
 
  private:
+  static constexpr std::uint32_t kNone = UINT32_MAX;
   struct Entry {
     std::string key;
     CachedDocument document;
+    std::uint32_t tag = 0;
+    std::uint32_t newer = kNone;
+    std::uint32_t older = kNone;  // of a free place: the next free one
   };
+  struct Slot {
+    std::uint32_t tag = 0;        // lower half of the hash: says which slot is its first choice, too
+    std::uint32_t entry = kNone;  // free
+  };
+
   static std::size_t bytes_of(const Entry& entry) { return entry.key.size() + entry.document.source.capacity() + kCacheEntryBytes; }
-  void erase(std::list<Entry>::iterator entry);
+  [[nodiscard]] std::size_t home_of(std::uint64_t hash) const { return hash & (slots_.size() - 1); }
+  [[nodiscard]] std::size_t slot_of(std::string_view key, std::uint64_t hash) const;  // slots_.size(): not there
+  [[nodiscard]] std::size_t slot_of_entry(std::uint32_t entry) const;
+  void remove(std::size_t slot);
+  void free_slot(std::size_t slot);
+  void grow();
 
   std::size_t max_bytes_;
   std::size_t size_bytes_ = 0;
-  std::list<Entry> entries_;  // the last used first
-  std::unordered_map<std::string_view, std::list<Entry>::iterator> by_key_;
+  std::size_t count_ = 0;
+  std::vector<Entry> entries_;
+  std::vector<Slot> slots_;  // a power of two, at most half full; linear probing
+  std::uint32_t newest_ = kNone;
+  std::uint32_t oldest_ = kNone;
+  std::uint32_t free_ = kNone;
 };
 
 }  // namespace foldline::elasticsearch

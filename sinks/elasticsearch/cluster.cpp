@@ -281,7 +281,7 @@ tl::expected<std::vector<ItemAnswer>, BulkFailure> Cluster::bulk(const std::stri
   if (answer->status < 200 || answer->status >= 300) {
     // A gateway's 502 or 504 says nothing of what the cluster did.
     const bool may_be_done = answer->status >= 500;
-    return tl::unexpected(BulkFailure{error_of(*answer, doing), may_be_done, false});
+    return tl::unexpected(BulkFailure{error_of(*answer, doing), may_be_done, false, answer->status == 429});
   }
   std::vector<ItemAnswer> items;
   items.reserve(body.count());

@@ -90,6 +90,7 @@ struct BulkFailure {
   Error error;
   bool may_be_done = false;  // the server may have carried out all, some or none of it
   bool too_large = false;    // 413: send less at once
+  bool overloaded = false;   // 429: nothing of it was carried out; the same again after a pause
 };
 
 class Cluster {

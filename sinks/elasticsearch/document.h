@@ -40,6 +40,7 @@ std::optional<TopicPartition> parse_watermark_name(std::string_view name);
 // The _id: the key's parts as text, joined by `:`; `%` is written %25 and, in a key of several parts, `:` %3A; an empty part is `%`.
 // Equal keys have equal _ids (decimals lose trailing zeros) and different keys different ones.
 std::string document_id(std::span<const Value> key);
+void append_document_id(std::string& out, std::span<const Value> key);
 // A part as text, as it stands in an _id before escaping, and as routing value.
 std::string key_text(const Value& part);
 

@@ -43,22 +43,37 @@ std::string key_text(const Value& part) {
   }
 }
 
-std::string document_id(std::span<const Value> key) {
-  std::string out;
+namespace {
+
+void append_part(std::string& out, std::string_view text, bool one_of_several) {
+  if (text.empty()) out += '%';
+  std::size_t from = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool colon = text[i] == ':' && one_of_several;
+    if (text[i] != '%' && !colon) continue;
+    out.append(text, from, i - from);
+    out += colon ? "%3A" : "%25";
+    from = i + 1;
+  }
+  out.append(text, from, text.size() - from);
+}
+
+}  // namespace
+
+void append_document_id(std::string& out, std::span<const Value> key) {
   for (std::size_t i = 0; i < key.size(); ++i) {
     if (i > 0) out += ':';
-    const std::string text = key_text(key[i]);
-    if (text.empty()) out += '%';
-    for (const char c : text) {
-      if (c == '%') {
-        out += "%25";
-      } else if (c == ':' && key.size() > 1) {
-        out += "%3A";
-      } else {
-        out += c;
-      }
+    if (key[i].is(Kind::text)) {
+      append_part(out, key[i].as_text(), key.size() > 1);
+    } else {
+      append_part(out, key_text(key[i]), key.size() > 1);
     }
   }
+}
+
+std::string document_id(std::span<const Value> key) {
+  std::string out;
+  append_document_id(out, key);
   return out;
 }
 

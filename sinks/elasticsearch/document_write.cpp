@@ -6,7 +6,7 @@
 
 #include "common/json.h"
 #include "common/time.h"
-#include "sinks/elasticsearch/document.h"
+#include "sinks/elasticsearch/append_value.h"
 
 namespace foldline::elasticsearch {
 
@@ -34,6 +34,8 @@ void append_one_line(std::string& out, std::string_view json) {
   std::replace_if(
       out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
 }
+
+}  // namespace
 
 Result<void> append_value(std::string& out, const Value& value) {
   switch (value.kind()) {
@@ -86,6 +88,8 @@ void append_hidden(std::string& out, std::span<const Watermark> watermarks, std:
   }
   out += '}';
 }
+
+namespace {
 
 Result<void> append_field(std::string& out, const FieldLayout& field, std::string_view name, const rows::OwnedValue& value, Arena& arena) {
   if (value.is_null()) return {};

@@ -16,6 +16,18 @@ namespace {
 constexpr std::string_view kDoing = "putting documents back";
 }
 
+CommitResult RowWriter::reject(Error error) {
+  if (auto done = put_back(); !done) {
+    // The same batch comes again, is refused again, and putting back goes on.
+    Error why = done.error();
+    why.message = fmt::format("putting back a batch that the store refuses ({}): {}", error.message, why.message);
+    return {CommitStatus::retry, std::move(why), {}};
+  }
+  error.code = ErrorCode::store_rejected;
+  error.retryable = false;
+  return {CommitStatus::rejected, std::move(error), {}};
+}
+
 Result<void> RowWriter::put_back() {
   // The rest of the batch in memory is worth nothing: what the tasks had taken from the cache is read again when needed.
   std::vector<UndoEntry>& entries = undo_.entries();

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "common/fault_point.h"
+#include "sinks/elasticsearch/straight.h"
 
 namespace foldline::elasticsearch {
 
@@ -24,37 +26,6 @@ std::int64_t watermark_of(const std::vector<Watermark>& watermarks, const std::s
     if (mark.name == name) return mark.next_offset;
   }
   return 0;
-}
-
-enum class Standing : std::uint8_t {
-  behind,    // the document holds nothing of what was folded
-  partly,    // a part of it
-  included,  // all of it
-};
-
-// G4: against what the folded row was made of.
-Standing standing_of(const FoldedRow& row, const std::vector<Watermark>& watermarks) {
-  std::size_t behind = 0;
-  std::size_t included = 0;
-  for (const RowSource& source : row.sources) {
-    const std::int64_t next_offset = watermark_of(watermarks, watermark_name(*source.topic_partition));
-    behind += next_offset <= source.first_offset ? 1U : 0U;
-    included += next_offset > source.last_offset ? 1U : 0U;
-  }
-  if (behind == row.sources.size()) return Standing::behind;
-  return included == row.sources.size() ? Standing::included : Standing::partly;
-}
-
-void advance(std::vector<Watermark>& watermarks, const FoldedRow& row) {
-  for (const RowSource& source : row.sources) {
-    const std::string name = watermark_name(*source.topic_partition);
-    const auto found = std::find_if(watermarks.begin(), watermarks.end(), [&](const Watermark& mark) { return mark.name == name; });
-    if (found == watermarks.end()) {
-      watermarks.push_back({name, source.last_offset + 1});
-    } else {
-      found->next_offset = source.last_offset + 1;
-    }
-  }
 }
 
 std::string writing(const ViewLayout& layout) { return fmt::format("writing documents of {}", layout.index); }
@@ -80,18 +51,50 @@ void RowWriter::learn(const ViewLayout& layout, std::size_t existed, std::size_t
   share += kLearnWeight * (static_cast<double>(existed) / static_cast<double>(of) - share);
 }
 
-CommitResult RowWriter::write(const CommitBatch& batch) {
+CommitResult RowWriter::write(const CommitBatch& batch, const Before& before) {
+  before_ = &before;
+  before_said_.reset();
   ahead_.clear();
   overloads_ = 0;
+  names_.clear();
   undo_.begin_commit();
+  begin_before(batch);
+  CommitResult out = write_views(batch);
+  if (auto stopped = end_before()) out = std::move(*stopped);
+  tasks_.clear();
+  if (tasks_.capacity() > kKeepTasks) tasks_.shrink_to_fit();
+  return out.status == CommitStatus::rejected ? reject(std::move(out.error)) : out;
+}
+
+// A large batch takes some milliseconds to encode: time in which a connection can be of use.
+void RowWriter::begin_before(const CommitBatch& batch) {
+  std::size_t rows = 0;
+  for (const ViewRows& view : batch.views) rows += view.rows.size();
+  if (pool_.connections() == 1 || rows < limits_.least_items) return;
+  before_under_way_ = true;
+  pool_.start(0, [this](Cluster&) { before_said_ = (*before_)(); });
+}
+
+// Before the first request that reads or writes a document, and in any case before a commit ends.
+RowWriter::Stopped RowWriter::end_before() {
+  if (before_ == nullptr) return std::nullopt;
+  if (before_under_way_) {
+    pool_.wait();
+  } else {
+    before_said_ = (*before_)();
+  }
+  before_under_way_ = false;
+  before_ = nullptr;
+  if (!before_said_) FOLDLINE_FAULT_POINT("search.ids_written");
+  return std::exchange(before_said_, std::nullopt);
+}
+
+CommitResult RowWriter::write_views(const CommitBatch& batch) {
   for (const ViewRows& rows : batch.views) {
     if (rows.rows.empty()) continue;
     const ViewLayout& layout = layouts_[rows.view];
     make_tasks(layout, rows);
-    auto stopped = write_view(layout);
-    tasks_.clear();
-    if (tasks_.capacity() > kKeepTasks) tasks_.shrink_to_fit();
-    if (stopped) return std::move(*stopped);
+    if (auto stopped = write_view(layout)) return std::move(*stopped);
   }
   CommitResult out{CommitStatus::committed, {}, {}};
   if (ahead_.empty()) return out;
@@ -107,16 +110,21 @@ void RowWriter::make_tasks(const ViewLayout& layout, const ViewRows& rows) {
   for (const FoldedRow* row : rows.rows) {
     Task& task = tasks_.emplace_back();
     task.row = row;
-    task.id = document_id({row->key, key_size});
+    task.key += static_cast<char>(layout.number);  // as cache_key()
+    append_document_id(task.key, {row->key, key_size});
     if (layout.routing >= 0) task.routing = key_text(row->key[layout.routing]);
-    if (auto cached = cache_.take(cache_key(layout, task.id))) {
-      task.current = std::move(*cached);
-      task.known = task.exists = true;
-    }
+    task.hash = DocumentCache::hash_of(task.key);
+    cache_.prefetch(task.hash);
+  }
+  for (Task& task : tasks_) {
+    auto cached = cache_.take(task.key, task.hash);
+    if (!cached) continue;
+    task.current = std::move(*cached);
+    task.known = task.exists = true;
   }
 }
 
-std::optional<CommitResult> RowWriter::write_view(const ViewLayout& layout) {
+RowWriter::Stopped RowWriter::write_view(const ViewLayout& layout) {
   Tasks todo;
   Tasks unknown;
   for (Task& task : tasks_) {
@@ -140,93 +148,203 @@ std::optional<CommitResult> RowWriter::write_view(const ViewLayout& layout) {
     }
     Tasks conflicted;
     for (Task* task : todo) {
-      if (!task->known) conflicted.push_back(task);
+      if (!task->known && task->conflicted) conflicted.push_back(task);
     }
     if (auto stopped = fetch(layout, conflicted, false)) return stopped;
   }
   return std::nullopt;
 }
 
-std::optional<CommitResult> RowWriter::fetch(const ViewLayout& layout, const Tasks& tasks, bool learning) {
+// Several requests at once; what is found is taken in when all have ended.
+RowWriter::Stopped RowWriter::fetch(const ViewLayout& layout, const Tasks& tasks, bool learning) {
+  if (tasks.empty()) return std::nullopt;
+  if (auto stopped = end_before()) return stopped;
+  using Found = Result<std::vector<StoredDocument>>;
+  const std::string doing = fmt::format("reading documents of {}", layout.index);
   std::size_t existed = 0;
-  std::size_t count = 0;
-  for (std::size_t begin = 0; begin < tasks.size(); begin += count) {
-    count = std::min(limits_.max_fetched, tasks.size() - begin);
-    std::size_t size_bytes = 0;
-    std::vector<DocumentRef> refs;
-    for (std::size_t i = begin; i < begin + count; ++i) refs.push_back({tasks[i]->id, tasks[i]->routing});
-    auto found = cluster_.multi_get(layout.index, refs, fmt::format("reading documents of {}", layout.index));
-    if (!found) return CommitResult{CommitStatus::retry, found.error(), {}};
-    for (std::size_t i = 0; i < count; ++i) {
-      Task& task = *tasks[begin + i];
-      StoredDocument& stored = (*found)[i];
-      task.known = true;
-      task.exists = stored.found;
-      size_bytes += stored.source.size();
-      task.current = {std::move(stored.source), stored.seq_no, stored.primary_term};
-      existed += stored.found ? 1U : 0U;
-      if (!stored.found) undo_.settle(layout, task.id, false, -1, 0);
+  for (std::size_t begin = 0; begin < tasks.size();) {
+    std::vector<std::span<Task* const>> parts;
+    while (begin < tasks.size() && parts.size() < 2 * pool_.connections()) {
+      const std::size_t count = std::min(limits_.max_fetched, tasks.size() - begin);
+      parts.push_back(std::span(tasks).subspan(begin, count));
+      begin += count;
     }
-    if (size_bytes > limits_.max_bytes) limits_.max_fetched = std::max<std::size_t>(1, count / 2);  // large documents: fewer at once
+    std::vector<Found> found(parts.size());
+    const auto ask = [&](std::size_t i, Cluster& cluster) {
+      std::vector<DocumentRef> refs;
+      refs.reserve(parts[i].size());
+      for (const Task* task : parts[i]) refs.push_back(task->ref());
+      found[i] = cluster.multi_get(layout.index, refs, doing);
+    };
+    if (parts.size() == 1) {
+      ask(0, cluster_);
+    } else {
+      for (std::size_t i = 0; i < parts.size(); ++i) pool_.start(i, [&ask, i](Cluster& cluster) { ask(i, cluster); });
+      while (pool_.under_way() > 0) pool_.wait();
+    }
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (!found[i]) return CommitResult{CommitStatus::retry, found[i].error(), {}};
+      take_fetched(layout, parts[i], *found[i], existed);
+    }
   }
   if (learning) learn(layout, existed, tasks.size());
   return std::nullopt;
 }
 
-std::optional<CommitResult> RowWriter::write_round(const ViewLayout& layout, const Tasks& tasks, Tasks& again) {
-  body_.clear();
-  sent_.clear();
-  for (Task* task : tasks) {
-    if (auto stopped = add_to_body(layout, *task)) return stopped;
-    if (body_.size_bytes() < limits_.max_bytes && body_.count() < limits_.max_items) continue;
-    if (auto stopped = flush(layout, again)) return stopped;
+void RowWriter::take_fetched(const ViewLayout& layout, std::span<Task* const> tasks, std::vector<StoredDocument>& found,
+                             std::size_t& existed) {
+  std::size_t size_bytes = 0;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    Task& task = *tasks[i];
+    StoredDocument& stored = found[i];
+    task.known = true;
+    task.exists = stored.found;
+    size_bytes += stored.source.size();
+    task.current = {std::move(stored.source), stored.seq_no, stored.primary_term};
+    existed += stored.found ? 1U : 0U;
+    if (!stored.found) undo_.settle(layout, task.id(), false, -1, 0);
   }
-  return flush(layout, again);
+  if (size_bytes > limits_.max_bytes) limits_.max_fetched = std::max<std::size_t>(1, tasks.size() / 2);  // large documents: fewer at once
+}
+
+// Equal shares, so that no connection ends long before the others.
+std::size_t RowWriter::items_of_a_bulk(std::size_t documents) const {
+  const auto shares = [](std::size_t of, std::size_t each) { return (of + each - 1) / each; };
+  const std::size_t connections = pool_.connections();
+  std::size_t bulks = std::max(shares(documents, limits_.max_items), std::min(connections, documents / limits_.least_items));
+  if (bulks > 1) bulks = shares(bulks, connections) * connections;
+  return std::max<std::size_t>(1, shares(documents, std::max<std::size_t>(1, bulks)));
+}
+
+RowWriter::Stopped RowWriter::write_round(const ViewLayout& layout, const Tasks& tasks, Tasks& again) {
+  Round round{layout, fmt::format("/{}/_bulk?require_alias=true", percent_encoded(layout.write_alias)), writing(layout)};
+  const std::size_t items = items_of_a_bulk(tasks.size());
+  Bulk* bulk = nullptr;
+  for (Task* task : tasks) {
+    if (bulk == nullptr) bulk = &free_bulk(round);
+    if (round.stopped) break;
+    if (auto stopped = add_to_body(layout, *task, *bulk)) {
+      round.stopped = std::move(stopped);
+      break;
+    }
+    if (bulk->body.size_bytes() < limits_.max_bytes && bulk->body.count() < items) continue;
+    send(round, *bulk, task == tasks.back());
+    bulk = nullptr;
+  }
+  if (bulk != nullptr && !round.stopped) send(round, *bulk, true);
+  drain(round);
+  if (round.stopped) return std::move(round.stopped);
+  again = std::move(round.again);
+  if (!round.waiting) return std::nullopt;
+  if (++overloads_ >= kOverloadAttempts) return CommitResult{CommitStatus::retry, std::move(*round.waiting), {}};
+  pause_before_attempt(overloads_);
+  return std::nullopt;
+}
+
+const std::string& RowWriter::name_of(const TopicPartition& topic_partition) {
+  const auto found = names_.find(&topic_partition);
+  return found != names_.end() ? found->second : names_.emplace(&topic_partition, watermark_name(topic_partition)).first->second;
+}
+
+// G4: against what the folded row was made of.
+RowWriter::Standing RowWriter::standing_of(const FoldedRow& row, const std::vector<Watermark>& watermarks) {
+  std::size_t behind = 0;
+  std::size_t included = 0;
+  for (const RowSource& source : row.sources) {
+    const std::int64_t next_offset = watermark_of(watermarks, name_of(*source.topic_partition));
+    behind += next_offset <= source.first_offset ? 1U : 0U;
+    included += next_offset > source.last_offset ? 1U : 0U;
+  }
+  if (behind == row.sources.size()) return Standing::behind;
+  return included == row.sources.size() ? Standing::included : Standing::partly;
+}
+
+void RowWriter::advance(std::vector<Watermark>& watermarks, const FoldedRow& row) {
+  for (const RowSource& source : row.sources) {
+    const std::string& name = name_of(*source.topic_partition);
+    const auto found = std::find_if(watermarks.begin(), watermarks.end(), [&](const Watermark& mark) { return mark.name == name; });
+    if (found == watermarks.end()) {
+      watermarks.push_back({name, source.last_offset + 1});
+    } else {
+      found->next_offset = source.last_offset + 1;
+    }
+  }
+}
+
+// What stands there, as far as it counts for what is written: of a straight document the watermarks only. Clears `straight` where its end
+// is not what append_document() writes.
+Result<void> RowWriter::read_current(const ViewLayout& layout, const Task& task, Document& out, bool& straight) {
+  out.deleted = !task.exists;  // missing: nothing to start from, as in a tombstone
+  if (!task.exists) {
+    out.watermarks.clear();
+    return {};
+  }
+  straight = straight && read_tail_watermarks(task.current.source, out.watermarks);
+  if (straight) return {};
+  auto read = reader_.read(layout, task.current.source);
+  if (!read) return fail(read.error());
+  out = std::move(*read);
+  return {};
 }
 
 // Decides what becomes of one document, and writes it into the body if it changes.
-std::optional<CommitResult> RowWriter::add_to_body(const ViewLayout& layout, Task& task) {
-  Document document;
-  document.deleted = true;  // missing: nothing to start from, as in a tombstone
+RowWriter::Stopped RowWriter::add_to_body(const ViewLayout& layout, Task& task, Bulk& bulk) {
+  bool straight = is_straight(layout, *task.row, task.exists);
+  if (auto ok = read_current(layout, task, document_, straight); !ok) return CommitResult{CommitStatus::retry, ok.error(), {}};
   if (task.exists) {
-    auto read = reader_.read(layout, task.current.source);
-    if (!read) return CommitResult{CommitStatus::retry, read.error(), {}};
-    document = std::move(*read);
-    const Standing standing = standing_of(*task.row, document.watermarks);
-    undo_.settle(layout, task.id, standing != Standing::behind, task.current.seq_no, task.current.primary_term);
+    const Standing standing = standing_of(*task.row, document_.watermarks);
+    undo_.settle(layout, task.id(), standing != Standing::behind, task.current.seq_no, task.current.primary_term);
     if (standing != Standing::behind) {
-      // libcurl sends a request again when a kept connection turns out to be dead: then the conflict is with ourselves.
-      if (task.conflicted && hash_of(document.watermarks) == task.watermarks) {
-        std::string prior = task.prior ? std::move(task.prior->source) : std::string();
-        undo_.written({&layout, task.id, task.routing, task.prior.has_value(), std::move(prior), task.current.seq_no,
-                       task.current.primary_term, task.watermarks});
-      }
-      if (standing == Standing::partly) note_ahead(layout, task, document.watermarks);
-      keep(layout, task);
+      leave(layout, task, document_.watermarks, standing == Standing::partly);
       return std::nullopt;
     }
   }
-  auto after = rows::apply(*layout.view, document.deleted ? nullptr : &document.row, *task.row);
-  if (!after) return reject(after.error());
-  advance(document.watermarks, *task.row);
-  task.watermarks = hash_of(document.watermarks);
-  const std::size_t before = body_.size_bytes();
+  advance(document_.watermarks, *task.row);
+  task.watermarks = hash_of(document_.watermarks);
   task.created = !task.exists;
-  body_.begin(task.exists ? BulkOp::index : BulkOp::create, {task.id, task.routing}, task.exists ? task.current.seq_no : -1,
-              task.current.primary_term);
-  task.begin = body_.size_bytes();
-  if (*after) {
-    if (auto ok = append_document(body_.text(), layout, **after, document.watermarks); !ok) {
-      body_.cut(before);
-      return reject({ok.error().code, fmt::format("view {}: {}", layout.view->name, ok.error().message), ok.error().hint, false});
-    }
-  } else {
-    append_tombstone(body_.text(), document.watermarks, now_ms());  // G25: also where nothing stood, for the watermark
+  const std::size_t before = bulk.body.size_bytes();
+  bulk.body.begin(task.exists ? BulkOp::index : BulkOp::create, task.ref(), task.exists ? task.current.seq_no : -1,
+                  task.current.primary_term);
+  task.begin = bulk.body.size_bytes();
+  if (auto stopped = add_new_text(layout, task, bulk, document_, straight)) {
+    bulk.body.cut(before);
+    return stopped;
   }
-  task.end = body_.size_bytes();
-  body_.end();
-  sent_.push_back(&task);
+  task.end = bulk.body.size_bytes();
+  bulk.body.end();
+  bulk.sent.push_back(&task);
   return std::nullopt;
+}
+
+RowWriter::Stopped RowWriter::add_new_text(const ViewLayout& layout, Task& task, Bulk& bulk, const Document& document, bool straight) {
+  const auto refused = [&](const Error& error) {
+    return CommitResult{
+        CommitStatus::rejected, {error.code, fmt::format("view {}: {}", layout.view->name, error.message), error.hint, false}, {}};
+  };
+  std::string& text = bulk.body.text();
+  if (straight) {
+    if (auto ok = append_straight(text, layout, *task.row, document.watermarks); !ok) return refused(ok.error());
+    return std::nullopt;
+  }
+  auto after = rows::apply(*layout.view, document.deleted ? nullptr : &document.row, *task.row);
+  if (!after) return refused(after.error());
+  if (*after) {
+    if (auto ok = append_document(text, layout, **after, document.watermarks); !ok) return refused(ok.error());
+  } else {
+    append_tombstone(text, document.watermarks, now_ms());  // G25: also where nothing stood, for the watermark
+  }
+  return std::nullopt;
+}
+
+void RowWriter::leave(const ViewLayout& layout, Task& task, const std::vector<Watermark>& watermarks, bool partly) {
+  // libcurl sends a request again when a kept connection turns out to be dead: then the conflict is with ourselves.
+  if (task.conflicted && hash_of(watermarks) == task.watermarks) {
+    std::string prior = task.prior ? std::move(task.prior->source) : std::string();
+    undo_.written({&layout, std::string(task.id()), task.routing, task.prior.has_value(), std::move(prior), task.current.seq_no,
+                   task.current.primary_term, task.watermarks});
+  }
+  if (partly) note_ahead(layout, task, watermarks);
+  keep(task);
 }
 
 void RowWriter::note_ahead(const ViewLayout& layout, const Task& task, const std::vector<Watermark>& watermarks) {
@@ -235,102 +353,6 @@ void RowWriter::note_ahead(const ViewLayout& layout, const Task& task, const std
     auto topic_partition = parse_watermark_name(mark.name);
     if (topic_partition) ahead_.push_back({layout.number, task.row->key_hash, key, std::move(*topic_partition), mark.next_offset});
   }
-}
-
-void RowWriter::keep(const ViewLayout& layout, Task& task) { cache_.put(cache_key(layout, task.id), std::move(task.current)); }
-
-std::optional<CommitResult> RowWriter::flush(const ViewLayout& layout, Tasks& again) {
-  if (sent_.empty()) return std::nullopt;
-  const std::string path = fmt::format("/{}/_bulk?require_alias=true", percent_encoded(layout.write_alias));
-  FOLDLINE_FAULT_POINT("search.before_bulk");
-  auto items = cluster_.bulk(path, body_, writing(layout));
-  FOLDLINE_FAULT_POINT("search.bulk_answered");
-  bool overloaded = false;
-  std::optional<CommitResult> stopped;
-  if (items) {
-    stopped = take_answers(layout, *items, again, overloaded);
-  } else if (items.error().too_large) {
-    if (sent_.size() == 1) {
-      stopped = reject({ErrorCode::store_rejected,
-                        fmt::format("view {}: a document of {} bytes: {}", layout.view->name, sent_[0]->end - sent_[0]->begin,
-                                    items.error().error.message),
-                        "raise http.max_content_length of the cluster, or keep less in a document", false});
-    } else {
-      limits_.max_bytes = std::max<std::size_t>(1, body_.size_bytes() / 2);
-      again.insert(again.end(), sent_.begin(), sent_.end());
-    }
-  } else {
-    // G5: whatever of it was carried out, the watermarks of those documents say so when they are met again.
-    if (items.error().may_be_done) maybe_written(layout);
-    if (!items.error().error.retryable) items.error().error.retryable = true;
-    stopped = CommitResult{CommitStatus::retry, items.error().error, {}};
-  }
-  body_.clear();
-  sent_.clear();
-  if (!stopped && overloaded) pause_before_attempt(overloads_);
-  return stopped;
-}
-
-std::optional<CommitResult> RowWriter::take_answers(const ViewLayout& layout, const std::vector<ItemAnswer>& items, Tasks& again,
-                                                    bool& overloaded) {
-  std::optional<Error> refused;
-  std::optional<Error> waiting;
-  std::size_t created = 0;
-  std::size_t existed = 0;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    Task& task = *sent_[i];
-    const ItemAnswer& item = items[i];
-    created += task.created && (item.ok() || item.status == 409) ? 1U : 0U;
-    if (item.ok()) {
-      written(layout, task, item);
-    } else if (item.status == 409) {
-      existed += task.created ? 1U : 0U;
-      task.known = false;
-      task.conflicted = true;
-      task.prior.reset();
-      if (task.exists) task.prior = std::move(task.current);
-      again.push_back(&task);
-    } else if (is_overload(item.status)) {
-      overloaded = true;
-      waiting = error_of(item, writing(layout));
-      again.push_back(&task);
-    } else if (error_of(item, "").retryable) {
-      waiting = error_of(item, writing(layout));
-      overloads_ = kOverloadAttempts;  // not to be waited out here
-    } else if (!refused) {
-      refused = error_of(item, fmt::format("view {}", layout.view->name));
-      refused->code = ErrorCode::store_rejected;
-    }
-  }
-  learn(layout, existed, created);
-  if (refused) return reject(std::move(*refused));
-  if (waiting && ++overloads_ >= kOverloadAttempts) return CommitResult{CommitStatus::retry, std::move(*waiting), {}};
-  return std::nullopt;
-}
-
-void RowWriter::written(const ViewLayout& layout, Task& task, const ItemAnswer& item) {
-  undo_.written(
-      {&layout, task.id, task.routing, task.exists, std::move(task.current.source), item.seq_no, item.primary_term, task.watermarks});
-  cache_.put(cache_key(layout, task.id),
-             {std::string(body_.view().substr(task.begin, task.end - task.begin)), item.seq_no, item.primary_term});
-}
-
-void RowWriter::maybe_written(const ViewLayout& layout) {
-  for (Task* task : sent_) {
-    undo_.written({&layout, task->id, task->routing, task->exists, std::move(task->current.source), -1, 0, task->watermarks});
-  }
-}
-
-CommitResult RowWriter::reject(Error error) {
-  if (auto done = put_back(); !done) {
-    // The same batch comes again, is refused again, and putting back goes on.
-    Error why = done.error();
-    why.message = fmt::format("putting back a batch that the store refuses ({}): {}", error.message, why.message);
-    return {CommitStatus::retry, std::move(why), {}};
-  }
-  error.code = ErrorCode::store_rejected;
-  error.retryable = false;
-  return {CommitStatus::rejected, std::move(error), {}};
 }
 
 }  // namespace foldline::elasticsearch

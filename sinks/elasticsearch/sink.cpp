@@ -27,7 +27,7 @@ ElasticsearchSink::ElasticsearchSink(std::shared_ptr<const StoreShared> store)
     : store_(std::move(store)),
       cluster_(store_->http),
       partitions_(cluster_, store_->id),
-      rows_(cluster_, store_->layouts, store_->limits, store_->cache_bytes),
+      rows_(cluster_, store_->http, store_->layouts, store_->limits, store_->cache_bytes, store_->requests_under_way),
       purge_(cluster_, store_->layouts, store_->id, store_->tombstones) {
   ++store_->sinks;
 }
@@ -83,9 +83,9 @@ CommitResult ElasticsearchSink::commit_steps(const CommitBatch& batch) {
   if (auto stopped = partitions_.compare(batch)) return std::move(*stopped);
   if (partitions_.all_moved(batch)) return {CommitStatus::committed, {}, {}};  // G5: by an attempt whose answer was lost
   FOLDLINE_FAULT_POINT("search.compared");
-  if (auto stopped = partitions_.write_ids(batch)) return std::move(*stopped);
-  FOLDLINE_FAULT_POINT("search.ids_written");
-  if (CommitResult written = rows_.write(batch); written.status != CommitStatus::committed) {
+  // The writer of the rows calls it before it writes the first one, also where there is none (G15).
+  const auto write_ids = [&] { return partitions_.write_ids(batch); };
+  if (CommitResult written = rows_.write(batch, write_ids); written.status != CommitStatus::committed) {
     // Indices that are gone may be gone because the generation is: then the checkpoints are somebody else's.
     if (written.status == CommitStatus::retry) partitions_.doubt(batch);
     return written;

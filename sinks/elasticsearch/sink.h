@@ -6,10 +6,11 @@
 //
 //   compare    in memory                      | nothing is written
 //   IDs        chunks of processed IDs (G15)  | entries past the checkpoint, which nobody counts
-//   documents  the views' rows                | some include the batch; their watermarks say so, and whoever reads the events again leaves
+//   documents  the views' rows, in no order   | some include the batch; their watermarks say so, and whoever reads the events again leaves
 //              (row_writer.h)                 | them alone
 //   checkpoint one document a partition       | those that moved are done; the others' events are read again, see above
 //
+// The documents are encoded while the IDs are on their way, and go when those stand.
 // Each step writes under if_seq_no or creates, so a repeated or stale step changes nothing. There is no other state.
 // One thread at a time, but for check().
 #pragma once
@@ -39,8 +40,9 @@ struct StoreShared {
   BulkLimits limits;
   TombstoneLimits tombstones;
   std::size_t cache_bytes = kCacheBytes;
-  mutable std::atomic<std::size_t> sinks{0};  // how many share the cache's bytes
-  std::vector<std::string> indices() const;   // whose histories count
+  std::shared_ptr<std::atomic<std::uint32_t>> requests_under_way;  // of all sinks
+  mutable std::atomic<std::size_t> sinks{0};                       // how many share the cache's bytes
+  std::vector<std::string> indices() const;                        // whose histories count
 };
 
 class ElasticsearchSink final : public Sink {

@@ -51,7 +51,8 @@ tl::unexpected<Error> not_in_the_making(const ProjectionId& id) {
 }
 
 Result<std::shared_ptr<StoreShared>> make_shared_state(const StoreOptions& options, const ProjectionId& id,
-                                                       const std::vector<ViewSchema>& views) {
+                                                       const std::vector<ViewSchema>& views,
+                                                       std::shared_ptr<std::atomic<std::uint32_t>> under_way) {
   auto shared = std::make_shared<StoreShared>();
   shared->id = id;
   shared->building = options.building;
@@ -60,6 +61,7 @@ Result<std::shared_ptr<StoreShared>> make_shared_state(const StoreOptions& optio
   shared->limits = options.limits;
   shared->tombstones = options.tombstones;
   shared->cache_bytes = options.cache_bytes;
+  shared->requests_under_way = std::move(under_way);
   if (options.http.urls.empty()) return fail(ErrorCode::config, "a search store needs a `url`", "write url: \"${SEARCH_URL}\"");
   std::set<std::string> names;
   for (const ViewSchema& view : shared->views) {
@@ -79,7 +81,7 @@ Result<std::shared_ptr<StoreShared>> make_shared_state(const StoreOptions& optio
 Result<std::unique_ptr<ElasticsearchStore>> ElasticsearchStore::make(const StoreOptions& options, const ProjectionId& id,
                                                                      const std::vector<ViewSchema>& views) {
   if (options.building && id.generation <= 1) return fail(ErrorCode::internal, "the generation to build has no number of its own");
-  auto shared = make_shared_state(options, id, views);
+  auto shared = make_shared_state(options, id, views, std::make_shared<std::atomic<std::uint32_t>>(0));
   if (!shared) return fail(shared.error());
   return std::unique_ptr<ElasticsearchStore>(new ElasticsearchStore(std::move(*shared), options, id.generation));
 }
@@ -150,7 +152,7 @@ Result<std::int64_t> ElasticsearchStore::bind_to_live(Cluster& cluster) {
     return fail(ErrorCode::superseded, fmt::format("generation {} of {} is not live: {} is", wanted_, projection, number), "");
   }
   if (shared_->id.generation != number) {
-    auto shared = make_shared_state(options_, {projection, number}, shared_->views);
+    auto shared = make_shared_state(options_, {projection, number}, shared_->views, requests_under_way_);
     if (!shared) return fail(shared.error());
     shared_ = std::move(*shared);
   }

@@ -53,16 +53,20 @@ class ElasticsearchStore final : public Store {
   // finishes it.
   Result<bool> go_live(const GoLiveStep& step) override;
   Result<void> drop_generation(std::int64_t number) override;
+  [[nodiscard]] StoreRequests requests() const override {
+    return {*requests_under_way_, static_cast<std::uint32_t>(options_.limits.connections)};
+  }
   Result<void> ping() override;
 
  private:
   ElasticsearchStore(std::shared_ptr<const StoreShared> shared, StoreOptions options, std::int64_t wanted)
-      : shared_(std::move(shared)), options_(std::move(options)), wanted_(wanted) {}
+      : requests_under_way_(shared->requests_under_way), shared_(std::move(shared)), options_(std::move(options)), wanted_(wanted) {}
 
   Result<void> prepare_building(Cluster& cluster);
   Result<void> prepare_live(Cluster& cluster);
   Result<std::int64_t> bind_to_live(Cluster& cluster);
 
+  const std::shared_ptr<std::atomic<std::uint32_t>> requests_under_way_;  // never replaced: requests() reads it from any thread
   std::shared_ptr<const StoreShared> shared_;
   StoreOptions options_;
   std::int64_t wanted_;  // 0: the live one, whichever it is

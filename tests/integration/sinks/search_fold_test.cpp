@@ -54,7 +54,10 @@ class SearchFold : public SearchFixture {
     soft.guard_count = 4;
     soft.guard_alive = 2;
     soft.guard_deleted = 3;
-    views_ = own({view("hard", {{"id", TypeKind::text}}, rich_fields()), sums, soft});
+    // `whole`: each event says all of the row, so documents are written straight (straight.h).
+    const ViewSchema whole =
+        view("whole", {{"id", TypeKind::text}}, {field("a", type_of(TypeKind::text)), field("b", type_of(TypeKind::bigint))});
+    views_ = own({view("hard", {{"id", TypeKind::text}}, rich_fields()), sums, soft, whole});
   }
 
   std::int64_t pick(std::int64_t below) { return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(below)); }
@@ -118,8 +121,20 @@ class SearchFold : public SearchFixture {
     return out;
   }
 
+  TestChange whole_change(std::size_t partition) {
+    TestChange out;
+    out.view = 3;
+    out.key = {text(fmt::format("p{}w{}", partition, pick(9)))};
+    out.erase = chance(10);
+    if (out.erase) return out;
+    add(out, 0, Op::set, word());
+    if (chance(90)) add(out, 1, Op::set, Value::integer(pick(1'000)));
+    return out;
+  }
+
   TestEvent event(std::size_t partition, int number) {
     TestEvent out;
+    if (chance(70)) out.push_back(whole_change(partition));
     if (chance(90)) out.push_back(hard_change(partition));
     if (chance(60)) out.push_back(sums_change());
     if (chance(60)) out.push_back(soft_change(partition, number));
@@ -256,7 +271,7 @@ class SearchFold : public SearchFixture {
 TEST_F(SearchFold, RandomHistoriesUnderFaultsEndAsOneByOne) {
   HttpProxy proxy(host(), port());
   StoreOptions options;
-  options.limits = {.max_bytes = 2'000, .max_items = 5, .max_fetched = 3, .max_rounds = 20};
+  options.limits = {.max_bytes = 2'000, .max_items = 5, .least_items = 2, .max_fetched = 3, .max_rounds = 20, .connections = 3};
   auto store = prepared_store(views_, proxy.url(), options);
   std::vector<std::vector<TestEvent>> log(3);
   int number = 0;

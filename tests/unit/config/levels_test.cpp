@@ -129,6 +129,8 @@ TEST(Levels, NamesAndValuesOfTheFile) {
       {rest("dead_letter: {topic: \"{topic}\"}"), "5:22: error: `{topic}` is no name", ""},
       {rest("dead_letter: {topic: \"{tpoic}.dlq\"}"), "5:22: error: ", ""},
       {rest("kafka: {brokers: b, options: {group.id: x}}"), "5:31: error: `group.id` is set by Foldline itself", "remove it"},
+      {rest("kafka: {brokers: b, options: {consume.callback.max.messages: 1}}"),
+       "5:31: error: `consume.callback.max.messages` is set by Foldline itself", "remove it"},
       {rest("kafka: {brokers: b, options: [x]}"), "5:30: error: `options` is a map", ""},
       {store("{postgres: {url: x}}"), "3:25: error: `url` is no address of a Postgres database", "postgres://"},
       {store("{postgres: {url: \"\"}}"), "3:25: error: `url` is empty", ""},

@@ -38,7 +38,7 @@ TEST(SearchStore, TakesManyAddressesAndCredentials) {
   const auto loaded =
       load(search_file("    fields: {n: int}\n",
                        "elasticsearch: {url: [\"https://a:9200\", \"https://u:pw@b:9200\"], username: u, password: \"${PW}\", "
-                       "ca_file: /ca.pem, verify: false}"),
+                       "ca_file: /ca.pem, verify: false, connections: 5}"),
            {{"KAFKA_BROKERS", "b"}, {"PW", "s3cr3t"}});
   ASSERT_TRUE(loaded.file) << loaded.output;
   const SearchSpec& search = loaded.file->store.search;
@@ -47,6 +47,10 @@ TEST(SearchStore, TakesManyAddressesAndCredentials) {
   EXPECT_EQ(search.password.reveal(), "s3cr3t");
   EXPECT_EQ(search.ca_file, "/ca.pem");
   EXPECT_FALSE(search.verify);
+  EXPECT_EQ(search.connections, 5U);
+  EXPECT_EQ(load(search_file("    fields: {n: int}\n")).file->store.search.connections, 2U);
+  EXPECT_THAT(load(search_file("    fields: {n: int}\n", "opensearch: {url: \"http://h\", connections: 17}")).output,
+              HasSubstr("`connections`"));
 }
 
 TEST(SearchStore, SaysWhatIsWrongWithIt) {

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <list>
+#include <map>
+#include <random>
+
 #include "sinks/elasticsearch/undo.h"
 
 namespace foldline::elasticsearch {
@@ -41,6 +45,46 @@ TEST(DocumentCache, AnEntryLargerThanTheCacheIsNotKept) {
   DocumentCache cache(1'000);
   cache.put("a", {std::string(2'000, 'x'), 1, 1});
   EXPECT_EQ(cache.count(), 0U);
+  EXPECT_EQ(cache.size_bytes(), 0U);
+}
+
+// Beside a plain map and list that do the same: random puts and takes of few keys, so that slots are freed in the middle of runs.
+TEST(DocumentCache, DoesWhatAMapAndAListDo) {
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  constexpr std::size_t kMaxBytes = 150'000;
+  DocumentCache cache(kMaxBytes);
+  std::map<std::string, CachedDocument> plain;
+  std::list<std::string> used;  // the last one first
+  std::size_t size_bytes = 0;
+  const auto drop = [&](const std::string& key) {
+    size_bytes -= key.size() + plain[key].source.capacity() + kCacheEntryBytes;
+    plain.erase(key);
+    used.remove(key);
+  };
+  for (int step = 0; step < 30'000; ++step) {
+    const std::string key = "key-of-a-document-" + std::to_string(random() % 1'500);
+    if (random() % 3 != 0) {
+      const CachedDocument document{std::string(random() % 200 + 20, 'x'), step, 1};
+      if (plain.contains(key)) drop(key);
+      plain.emplace(key, document);
+      used.push_front(key);
+      size_bytes += key.size() + plain[key].source.capacity() + kCacheEntryBytes;
+      CachedDocument copy = document;
+      cache.put(key, std::move(copy));
+      while (size_bytes > kMaxBytes) drop(std::string(used.back()));
+    } else {
+      const auto found = cache.take(key);
+      ASSERT_EQ(found.has_value(), plain.contains(key)) << "step " << step;
+      if (!found) continue;
+      ASSERT_EQ(found->seq_no, plain[key].seq_no) << "step " << step;
+      drop(key);
+    }
+    ASSERT_EQ(cache.count(), plain.size()) << "step " << step;
+    ASSERT_EQ(cache.size_bytes(), size_bytes) << "step " << step;
+  }
+  for (const auto& [key, document] : plain) ASSERT_TRUE(cache.take(key)) << key;
   EXPECT_EQ(cache.size_bytes(), 0U);
 }
 
