@@ -142,7 +142,7 @@ class SinkLoad {
   }
 
   [[nodiscard]] double cpu_s() const { return cpu_s_; }
-  [[nodiscard]] const postgres::WrittenRows& written() const { return dynamic_cast<const postgres::PostgresSink&>(*sink_).written(); }
+  [[nodiscard]] const RowWays& written() const { return dynamic_cast<const postgres::PostgresSink&>(*sink_).written(); }
 
  private:
   static constexpr unsigned kAll = 0b11111;
@@ -216,7 +216,7 @@ void compare(const std::string& url, const Load& load, const Case& what) {
       "{:<22} {:<7} {:>8.0f} rows/s  sink {:>8.0f} events/s  {:.2f}   backends {:.2f} and {:.2f} s, worker {:.2f} s  copied {}, refused "
       "{}\n",
       what.name, what.limit == BareWay::copy ? "COPY" : "upsert", rows / limit_s, events / sink_s, events / sink_s * limit_s / rows,
-      limit_cpu_s, sink_cpu_s, lane.cpu_s(), lane.written().copied, lane.written().copies_refused);
+      limit_cpu_s, sink_cpu_s, lane.cpu_s(), lane.written().copied, lane.written().refused);
 }
 
 }  // namespace

@@ -218,7 +218,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   std::int64_t events = 1'000'000;
-  std::int64_t batch = static_cast<std::int64_t>(foldline::redis::kMaxBatchRows);
+  std::int64_t batch = static_cast<std::int64_t>(foldline::redis::kMinBatchRows);
   if (argc > 1) events = std::atoll(argv[1]);
   if (argc > 2) batch = std::atoll(argv[2]);
   fmt::print("{} events in batches of {}\n", events, batch);

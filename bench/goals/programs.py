@@ -15,9 +15,11 @@ from harness.worker import Worker
 
 BUILD = ROOT / "build"
 POLL_INTERVAL_S = 0.02  # each look takes about half a millisecond of the worker's time
+ARRIVAL_POLL_INTERVAL_S = 0.002  # ... while it has nothing to do
 STALLED_AFTER_S = 60
 LIMIT_TIMEOUT_S = 900
 RECORDS = re.compile(r"^foldline_records_total(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
+WAITING = re.compile(r"^foldline_queue_records(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 
 
 class Failure(Exception):
@@ -59,6 +61,32 @@ class Fill:
         return now
 
 
+def wait_committed(workers, wanted):
+    """The time at which so many records were committed."""
+    return _watch(workers, wanted, POLL_INTERVAL_S)[0]
+
+
+def wait_arrival(workers, done):
+    """The time at which the first records behind `done` had arrived, and how many."""
+    at, seen = _watch(workers, done + 1, ARRIVAL_POLL_INTERVAL_S, and_waiting=True)
+    return at, seen - done
+
+
+def _watch(workers, wanted, interval_s, and_waiting=False):
+    last, last_change = -1, time.monotonic()
+    while True:
+        seen = sum(worker.records(and_waiting) for worker in workers)
+        now = time.monotonic()
+        if seen >= wanted:
+            return now, seen
+        if seen != last:
+            last, last_change = seen, now
+        for worker in workers:
+            if not worker.worker.running or now - last_change > STALLED_AFTER_S:
+                raise Failure(f"{seen} of {wanted} records, and no more\n{worker.worker.log_tail()}")
+        time.sleep(interval_s)
+
+
 class MeasuredWorker:
     """One `foldline run`, watched through /metrics over one connection."""
 
@@ -94,23 +122,10 @@ class MeasuredWorker:
                     raise
         raise AssertionError("not reached")
 
-    def records(self):
-        """Records in committed batches since the worker's start."""
-        return int(sum(float(value) for value in RECORDS.findall(self.metrics_text())))
-
-    def wait_records(self, wanted, others=()):
-        """The time at which as many were committed (`others`: workers that share the work)."""
-        last, last_change = -1, time.monotonic()
-        while True:
-            seen = self.records() + sum(other.records() for other in others)
-            now = time.monotonic()
-            if seen >= wanted:
-                return now
-            if seen != last:
-                last, last_change = seen, now
-            if not self.worker.running or now - last_change > STALLED_AFTER_S:
-                raise Failure(f"{seen} of {wanted} records, and no more\n{self.worker.log_tail()}")
-            time.sleep(POLL_INTERVAL_S)
+    def records(self, and_waiting=False):
+        """Records in committed batches since the worker's start; `and_waiting`: and those that have arrived."""
+        text = self.metrics_text()
+        return int(sum(float(value) for pattern in (RECORDS, WAITING)[: 1 + and_waiting] for value in pattern.findall(text)))
 
     def cpu_seconds(self):
         return cpu_seconds(self.pid)

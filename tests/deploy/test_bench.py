@@ -9,6 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench" / "goals"))
 
+import catch_up  # noqa: E402
 import report  # noqa: E402
 
 MET = {
@@ -70,3 +71,42 @@ def test_every_case_is_listed_and_an_unknown_one_is_refused():
     main = [sys.executable, str(ROOT / "bench" / "goals" / "main.py"), "--case", "postgres-nwe"]
     refused = subprocess.run(main, capture_output=True, text=True, check=False)
     assert refused.returncode == 2 and "no case postgres-nwe" in refused.stderr
+
+
+class CompilingServer:
+    """Says as its processor time what is in `costs`, a round each; the last one again and again. None: it is not ours."""
+
+    def __init__(self, costs):
+        self.servers, self.costs, self.spent, self.said = self, costs, 0.0, []
+        self.ran = {"worker": 0, "limit": 0}
+
+    def say(self, text):
+        self.said.append(text)
+
+    def cpu_seconds(self, server):
+        return None if self.costs is None else self.spent
+
+    def worker(self):
+        if self.costs is not None:
+            self.spent += self.costs[min(self.ran["worker"], len(self.costs) - 1)]
+        self.ran["worker"] += 1
+
+    def limit(self):
+        self.ran["limit"] += 1
+
+
+@pytest.mark.parametrize(
+    "costs, rounds",
+    [
+        ([82.8, 46.3, 31.7, 30.4, 27.1, 26.5, 27.4], 7),  # as it was seen
+        ([10.0], 3),  # warm already
+        ([50.0, 60.0, 40.0], 5),  # one dear round between is no end
+        ([100 * 0.9**n for n in range(50)], catch_up.MOST_WARM_UPS),
+        (None, catch_up.BLIND_WARM_UPS),
+    ],
+)
+def test_both_sides_run_until_the_server_becomes_no_cheaper(costs, rounds):
+    server = CompilingServer(costs)
+    catch_up.warm_up(server, "opensearch", (server.worker, server.limit))
+    assert server.ran == {"worker": rounds, "limit": rounds}
+    assert server.said == [f"  warmed up, {rounds} rounds"]

@@ -68,3 +68,10 @@ def test_a_truncated_report_is_a_failure(tmp_path):
     (directory / "b.xml").write_text("<testsuites><testsuite><testcase")
     code, lines = tally(directory)
     assert (code, lines[-1]) == (1, "1 passed, 1 failed")
+
+
+def test_a_failure_says_why_at_the_end(tmp_path):
+    message = "AssertionError: recovered after [41.0] s;&#10;   the contract says 30 s"
+    case = f'<testcase name="Slow" classname="B"><failure message="{message}">a long text</failure></testcase>'
+    _, lines = tally(suite(tmp_path / "chaos", code=1, cases={"b": case}))
+    assert lines[lines.index("FAILED chaos: B.Slow") + 1] == "    AssertionError: recovered after [41.0] s; the contract says 30 s"

@@ -23,7 +23,8 @@ void dedup(benchmark::State& state) {
   const auto partitions = static_cast<std::size_t>(state.range(0));
   const bool ahead = state.range(1) != 0;
   std::mt19937_64 random(1);
-  std::vector<IdWindow> windows(partitions, IdWindow(kWindow));
+  std::vector<IdWindow> windows;
+  for (std::size_t p = 0; p < partitions; ++p) windows.emplace_back(kWindow);
   std::int64_t offset = 0;
   for (; offset < kWindow * 2; ++offset) {
     for (IdWindow& window : windows) window.check_and_record({random(), random()}, offset);

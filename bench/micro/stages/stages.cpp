@@ -3,8 +3,9 @@
 //   build/bench/stages --benchmark_counters_tabular=true
 //
 // upto_*: the stages one after the other as a lane carries them out, so that the difference of two lines is a stage; the data is the topic
-// of `postgres-new` (the same projection, 8 partitions, full ID windows). lane: the real lane, its commits included. encode_*: what a
-// store's sink makes of a batch of folded rows before it is sent.
+// of `postgres-new` (the same projection, 8 partitions, full ID windows), in batches of as many records as the lane of the last line
+// commits at a time, for that decides what the caches hold. lane: the real lane, its commits included. encode_*: what a store's sink makes
+// of a batch of folded rows before it is sent.
 #include <benchmark/benchmark.h>
 
 #include <chrono>
@@ -29,7 +30,9 @@ using Workload = MemoryTopic::Workload;
 constexpr std::size_t kEvents = 200'000;  // more than fits the caches, as a worker meets them
 constexpr int kPartitions = 8;
 constexpr std::size_t kBatchRecords = 20'000;
-constexpr std::size_t kGroup = 32;  // decoded together before any is folded, as in the lane
+// A store that answers at once gets what one poll brought.
+const std::size_t kSmallBatchRecords = LaneOptions{}.max_poll_records;
+constexpr std::size_t kGroup = kDecodedTogether;  // as in the lane
 constexpr std::int64_t kWindow = 250'000;
 constexpr std::size_t kWarmUpEvents = kWindow * kPartitions + kEvents;  // until windows and arenas are as large as they get
 
@@ -75,73 +78,89 @@ std::shared_ptr<const std::vector<AssignedPartition>> assignment_of(const Memory
 enum class UpTo {
   stage,    // copied into the batch
   decode,   // ... and decoded
-  dedup,    // ... its ID hashed, looked up and remembered
   project,  // ... turned into changes
+  dedup,    // ... its ID hashed, looked up and remembered
   fold,     // ... and folded
 };
 
 // A lane's reading, without the lane.
 class Pipeline {
  public:
-  Pipeline(Workload workload, UpTo up_to)
+  Pipeline(Workload workload, UpTo up_to, std::size_t batch_records)
       : topic_(kEvents, kPartitions, workload),
         up_to_(up_to),
+        batch_records_(batch_records),
         compiled_(compile(workload)),
         decoder_(declarative::make_decoder(compiled_, 0)),
         projector_(declarative::make_projector(compiled_)),
         assignment_(assignment_of(topic_)),
-        windows_(topic_.partitions().size(), IdWindow(kWindow)),
-        batch_(compiled_->views) {
-    batch_.begin(assignment_);
+        batch_(std::make_unique<Batch>(compiled_->views)),
+        other_(std::make_unique<Batch>(compiled_->views)) {
+    for (std::size_t p = 0; p < topic_.partitions().size(); ++p) windows_.emplace_back(kWindow);
   }
 
+  // A lane has two: one is built while the other is committed.
   void run_batch() {
-    batch_.begin(assignment_);
-    for (std::size_t i = 0; i < kBatchRecords; ++i) batch_.stage(topic_.next(), SIZE_MAX);
+    std::swap(batch_, other_);
+    batch_->begin(assignment_);
+    for (std::size_t i = 0; i < batch_records_; ++i) batch_->stage(topic_.next(), SIZE_MAX);
     if (up_to_ == UpTo::stage) return;
-    std::vector<BatchEntry>& entries = batch_.entries();
+    std::vector<BatchEntry>& entries = batch_->entries();
     for (std::size_t from = 0; from < entries.size(); from += kGroup) {
       const std::size_t to = std::min(from + kGroup, entries.size());
       for (std::size_t i = from; i < to; ++i) decode(entries[i]);
       if (up_to_ == UpTo::decode) continue;
-      for (std::size_t i = from; i < to; ++i) fold(entries[i]);
+      changes_.clear();
+      ends_.clear();
+      for (std::size_t i = from; i < to; ++i) project(entries[i]);
+      if (up_to_ == UpTo::project) continue;
+      for (std::size_t i = from; i < to; ++i) fold(entries[i], i - from);
     }
   }
 
-  Batch& batch() { return batch_; }
+  Batch& batch() { return *batch_; }
   [[nodiscard]] const std::vector<ViewSchema>& views() const { return compiled_->views; }
 
  private:
   void decode(BatchEntry& entry) {
     Event& event = entry.content->event;
-    if (!decoder_->decode(entry.content->record, batch_.arena(), event)) throw std::runtime_error("an event is not decoded");
+    if (!decoder_->decode(entry.content->record, batch_->arena(), event)) throw std::runtime_error("an event is not decoded");
     event.record = &entry.content->record;
-    if (up_to_ == UpTo::decode) return;
+    if (up_to_ < UpTo::dedup) return;
     const std::string_view source = event.slots[kSlotSource].as_text();
     entry.id = hash_event_id(source, event.id);
     windows_[entry.slot].prefetch(entry.id);
   }
 
-  void fold(BatchEntry& entry) {
+  void project(BatchEntry& entry) {
+    const std::size_t begin = changes_.size();
+    if (!projector_->project(entry.content->event, batch_->arena(), changes_)) throw std::runtime_error("an event is not projected");
+    for (std::size_t i = begin; i < changes_.size(); ++i) batch_->fold().prefetch(changes_[i]);
+    ends_.push_back(changes_.size());
+  }
+
+  void fold(BatchEntry& entry, std::size_t of_group) {
     benchmark::DoNotOptimize(windows_[entry.slot].check_and_record(entry.id, entry.offset));
     if (up_to_ == UpTo::dedup) return;
-    changes_.clear();
-    if (!projector_->project(entry.content->event, batch_.arena(), changes_)) throw std::runtime_error("an event is not projected");
-    if (up_to_ == UpTo::project) return;
-    if (batch_.fold().add(changes_, std::nullopt, entry.content->event.time_us).outcome != FoldOutcome::folded) {
+    const std::size_t begin = of_group == 0 ? 0 : ends_[of_group - 1];
+    const std::span<const Change> changes = std::span(changes_).subspan(begin, ends_[of_group] - begin);
+    if (batch_->fold().add(changes, {}, entry.content->event.time_us).outcome != FoldOutcome::folded) {
       throw std::runtime_error("an event is not folded");
     }
   }
 
   MemoryTopic topic_;
   UpTo up_to_;
+  std::size_t batch_records_;
   std::shared_ptr<const declarative::CompiledProjection> compiled_;
   std::unique_ptr<Decoder> decoder_;
   std::unique_ptr<Projector> projector_;
   std::shared_ptr<const std::vector<AssignedPartition>> assignment_;
   std::vector<IdWindow> windows_;
-  Batch batch_;
-  ChangeList changes_;
+  std::unique_ptr<Batch> batch_;
+  std::unique_ptr<Batch> other_;
+  ChangeList changes_;  // of a group
+  std::vector<std::size_t> ends_;
 };
 
 void count(benchmark::State& state, std::size_t events_a_turn) {
@@ -152,16 +171,16 @@ void count(benchmark::State& state, std::size_t events_a_turn) {
 }
 
 void upto(benchmark::State& state, Workload workload, UpTo up_to) {
-  Pipeline pipeline(workload, up_to);
+  Pipeline pipeline(workload, up_to, kSmallBatchRecords);
   const std::size_t warm_up = up_to >= UpTo::dedup ? kWarmUpEvents : kEvents;  // windows are long in filling
-  for (std::size_t i = 0; i < warm_up / kBatchRecords; ++i) pipeline.run_batch();
+  for (std::size_t i = 0; i < warm_up / kSmallBatchRecords; ++i) pipeline.run_batch();
   for (auto _ : state) pipeline.run_batch();
-  count(state, kBatchRecords);
+  count(state, kSmallBatchRecords);
 }
 BENCHMARK_CAPTURE(upto, stage, Workload::new_orders, UpTo::stage)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(upto, decode, Workload::new_orders, UpTo::decode)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(upto, dedup, Workload::new_orders, UpTo::dedup)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(upto, project, Workload::new_orders, UpTo::project)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(upto, dedup, Workload::new_orders, UpTo::dedup)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(upto, fold, Workload::new_orders, UpTo::fold)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(upto, fold_shipped, Workload::shipped, UpTo::fold)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(upto, fold_customers, Workload::customers, UpTo::fold)->Unit(benchmark::kMillisecond);
@@ -233,7 +252,7 @@ BENCHMARK_CAPTURE(lane, shipped, Workload::shipped)->Unit(benchmark::kMillisecon
 BENCHMARK_CAPTURE(lane, customers, Workload::customers)->Unit(benchmark::kMillisecond);
 
 void encode_postgres(benchmark::State& state) {
-  Pipeline pipeline(Workload::new_orders, UpTo::fold);
+  Pipeline pipeline(Workload::new_orders, UpTo::fold, kBatchRecords);
   pipeline.run_batch();
   const auto layout = *postgres::make_layout(pipeline.views()[0], 0, "public");
   const auto rows = pipeline.batch().fold().rows();
@@ -248,7 +267,7 @@ void encode_postgres(benchmark::State& state) {
 BENCHMARK(encode_postgres)->Unit(benchmark::kMillisecond);
 
 void encode_redis(benchmark::State& state) {
-  Pipeline pipeline(Workload::new_orders, UpTo::fold);
+  Pipeline pipeline(Workload::new_orders, UpTo::fold, kBatchRecords);
   pipeline.run_batch();
   ViewSchema view = pipeline.views()[0];
   view.kind = "hash";
@@ -267,7 +286,7 @@ void encode_redis(benchmark::State& state) {
 BENCHMARK(encode_redis)->Unit(benchmark::kMillisecond);
 
 void encode_search(benchmark::State& state) {
-  Pipeline pipeline(Workload::new_orders, UpTo::fold);
+  Pipeline pipeline(Workload::new_orders, UpTo::fold, kBatchRecords);
   pipeline.run_batch();
   ViewSchema view = pipeline.views()[0];
   view.kind = "index";
