@@ -33,9 +33,9 @@ SWITCH = {
 }
 # Between the buckets of a Redis Cluster: test_killed_between_the_buckets_of_a_cluster.
 BUCKETS = ("redis.checked", "redis.first_bucket_written")
-# The COPYs of PostgreSQL: for thousands of rows, or hundreds of new ones of one shape (docs/decisions/0052). No COMMIT was sent by then. The contract
+# The COPYs and UPDATEs of PostgreSQL: for thousands of rows, or hundreds of new ones of one shape (docs/decisions/0052). No COMMIT was sent by then. The contract
 # tests ConnectionLostInACopyLeavesNothing and WorkerFrozenInACopyIsEndedByTheNextOwner lose and freeze connections there; no test kills a worker.
-COPIES = {"postgres.staging_made", "postgres.copying", "postgres.copying_straight", "postgres.copied_straight"}
+COPIES = {"postgres.staging_made", "postgres.copying", "postgres.copying_straight", "postgres.copied_straight", "postgres.updated_straight"}
 ELSEWHERE = {"search.put_back", *SWITCH["redis"], *SWITCH["search"], *BUCKETS, *COPIES}
 
 

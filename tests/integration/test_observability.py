@@ -36,18 +36,22 @@ def test_the_page_lists_every_metric_and_no_other(scenario):
     assert documented() - found == set(), "in docs/operating.md, and not exported"
 
 
+def counted(worker, records):
+    def metrics_of_all():
+        metrics = worker.metrics()
+        assert metrics.sum("foldline_records_total") == records
+        return metrics
+
+    return wait_until(metrics_of_all, 10, "all records are counted")
+
+
 def test_events_are_counted_by_type_and_outcome(scenario):
     scenario.make_topic(2)
     expected = scenario.generate(5_000, duplicates=0.02, malformed=0.01)
     worker = scenario.start_worker().wait_ready()
     scenario.wait_caught_up()
 
-    def counted():
-        metrics = worker.metrics()
-        assert metrics.sum("foldline_records_total") == 5_000
-        return metrics
-
-    metrics = wait_until(counted, 10, "all records are counted")
+    metrics = counted(worker, 5_000)
     assert metrics.sum("foldline_events_total") == 5_000
     assert metrics.sum("foldline_events_total", outcome="duplicate") == expected["duplicates"]
     assert metrics.sum("foldline_events_total", outcome="letter") == metrics.sum("foldline_letters_total") == len(scenario.letters())
@@ -55,6 +59,18 @@ def test_events_are_counted_by_type_and_outcome(scenario):
     folded = metrics.sum("foldline_events_total", outcome="folded")
     assert metrics.sum("foldline_latency_seconds_count") == folded
     assert metrics.sum("foldline_batch_records_sum") == 5_000
+
+
+def test_rows_are_counted_by_the_way_they_went(scenario):
+    scenario.make_topic(1)
+    worker = scenario.start_worker().wait_ready()
+    scenario.generate(5_000)
+    scenario.wait_caught_up()
+
+    metrics = counted(worker, 5_000)
+    ways = [metrics.sum(f"foldline_rows_{way}_total") for way in ("copied", "updated", "upserted")]
+    assert sum(ways) == metrics.sum("foldline_rows_total") > 0
+    assert metrics.sum("foldline_straight_refused_total") <= metrics.sum("foldline_commits_total")
 
 
 def test_lag_and_freshness_are_true_while_the_store_is_away(outage):
