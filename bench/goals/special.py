@@ -17,7 +17,7 @@ IDS_LOADS = (
     ("redis", Load("redis", "counters", workload="customers", fill={"customers": 100_000}), 1.0),
     ("search", Load("opensearch", "documents"), 0.25),
 )
-IDS_PAIRS = 3
+IDS_PAIRS = 6  # an even number: as many with the one side first as with the other
 LATENCY_RATE = 2_000
 SLOW_RATE = 200  # that a program which commits each record holds on any disk
 BEHIND_MS = 200  # a median above it is a queue, not a latency
@@ -35,8 +35,9 @@ def work_per_event(run):
 def ids_cost(bench):
     """Runs without processed IDs and with the default window, in pairs; the pair's ratio is its cost, and the median of the pairs counts.
 
-    One pair is moved by whatever else the machine does: by ten percent and more, twice what is allowed. So there are three of them at least,
-    those after the asked number of runs with half of the events. Processor time, which moves less, stands beside it.
+    One pair is moved by whatever else the machine does, by ten percent and more, twice what is allowed; and sometimes by which side came
+    first. So there are six of them at least, by turns, those after the asked number of runs with half of the events. Processor time, which
+    moves less, stands beside it.
     """
     rows = []
     for store, load, share in IDS_LOADS:
@@ -45,7 +46,7 @@ def ids_cost(bench):
         some = min(whole, WARM_UP_EVENTS)
         warm_up(bench, load.server, [lambda load=load, some=some: run_once(bench, load, some) for load in loads.values()])
         pairs = []
-        for number in range(max(IDS_PAIRS, bench.runs)):
+        for number in range(max(IDS_PAIRS, bench.runs + bench.runs % 2)):
             events = whole if number < bench.runs else whole // 2
             pair = {setting: run_once(bench, loads[setting], events) for setting in (loads if number % 2 == 0 else reversed(loads))}
             pairs.append((pair["none"], pair["250000"]))

@@ -54,7 +54,8 @@ kafka_install() {
   local properties=$kafka_files/format.properties id
   make_data_directory "$kafka_files/data.new"
   kafka_configure "$kafka_files/data.new" "$properties"
-  id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c1-22)
+  # URL-safe base64 without its '-': as the first letter, one time in 64, Kafka's program would take the ID for an option.
+  id=$(head -c 16 /dev/urandom | base64 | tr '+/' 'A_' | cut -c1-22)
   kafka_java 64m WARN kafka.tools.StorageTool format -t "$id" -c "$properties"
   (as_server_user "${java_command[@]}") >"$kafka_files/format.log" 2>&1 ||
     { cat "$kafka_files/format.log" >&2; die "Kafka could not format its data directory"; }
