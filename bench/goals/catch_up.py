@@ -226,11 +226,16 @@ def run_once(bench, load, events):
 
 def run_beside_limit(case, bench, events, limit_first=False):
     run = Run(bench, case.load, events)
+
+    def measure_limit():
+        run.place.settle()
+        return case.limit(bench, run.topic, events)
+
     with run.opened():
-        limit = case.limit(bench, run.topic, events) if limit_first else None
+        limit = measure_limit() if limit_first else None
         said = run.measure()
         run.stop_workers()
-        said["limit_per_s"] = limit or case.limit(bench, run.topic, events)
+        said["limit_per_s"] = limit or measure_limit()
     return said
 
 
