@@ -301,13 +301,12 @@ bool JsonReader::Impl::read_object(ondemand::object object, const JsonPlan::Node
 
 bool JsonReader::Impl::read_document(std::string_view bytes, const JsonPlan::Node& node, std::size_t level, std::string_view where,
                                      bool may_unwrap) {
-  if (bytes.size() > kMaxRecordBytes) return bad_json(bytes, where);
-  // simdjson counts the brackets of a document behind which a '}' happens to stand (its issue 1834), and of no other: what stands behind
-  // a record must not decide whether it is read, nor which error it has (G13).
-  if (bytes.data()[bytes.size()] == '}') bytes = arena->copy(bytes, kRecordPaddingBytes);
   const std::string_view trimmed = trim_json(bytes);
   Document document{bytes.data() + bytes.size() + kRecordPaddingBytes, false, level};
-  if (trimmed.empty()) return bad_json(bytes, where);
+  if (trimmed.empty() || bytes.size() > kMaxRecordBytes) return bad_json(bytes, where);
+  // simdjson counts the brackets of a document behind which a '}' happens to stand (its issue 1834), and of no other: what stands behind
+  // a record must not decide whether it is read, nor which error it has (G13).
+  if (bytes.data()[bytes.size()] == '}') return read_document(arena->copy(bytes, kRecordPaddingBytes), node, level, where, may_unwrap);
   if (trimmed.front() != '{') {
     // No object: rare, and small work for the checker.
     if (invalid_utf8(bytes) || check_json(bytes)) return bad_json(bytes, where);

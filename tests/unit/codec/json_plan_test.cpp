@@ -141,6 +141,18 @@ TEST(JsonPlan, OnlyWhatIsReadMustBeWellFormedUnlessStrict) {
   EXPECT_EQ(Read(Paths{{"unused"}})(text).substr(0, 26), "error: not JSON: 'unused':");
 }
 
+// Views of empty records may point nowhere: nothing is looked at behind them.
+TEST(JsonPlan, AViewOfNothingIsAnEmptyValue) {
+  expr::PathSet paths;
+  paths.slot({expr::Root::value, {"a"}, 0});
+  const JsonPlan plan(paths, expr::Root::value);
+  std::vector<Value> slots(paths.slot_count());
+  Arena arena;
+  const auto read = JsonReader().read(plan, std::string_view(), slots, arena);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().message, "empty value");
+}
+
 TEST(JsonPlan, SaysWhatIsWrongAndWhere) {
   Read read(Paths{{"a"}, {"b", "c"}});
   EXPECT_EQ(read(""), "error: empty value");
