@@ -132,13 +132,11 @@ class Run:
 
 def catch_up_rate(fill, workers, done, events):
     """Events a second while the workers, which have committed `done` records before, take all of `fill`. As for the bare consumer, the
-    clock starts with the first records that arrive, and these do not count: until then the broker ends the producer's transaction."""
-    visible = fill.commit()
-    first, arrived = programs.wait_arrival(workers, done)
-    end = programs.wait_committed(workers, done + events)
-    if arrived < events:
-        return (events - arrived) / (end - first)
-    return events / (end - visible)  # so few that they came at once
+    clock starts when the first records arrive: until then the broker ends the producer's transaction. All of them count, for what has arrived
+    is still to be done; so it starts at the last look that saw none."""
+    fill.commit()
+    began = programs.wait_arrival(workers, done)
+    return events / (programs.wait_committed(workers, done + events) - began)
 
 
 # Limits: events a second of a bare program.

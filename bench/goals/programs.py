@@ -15,7 +15,7 @@ from harness.worker import Worker
 
 BUILD = ROOT / "build"
 POLL_INTERVAL_S = 0.02  # each look takes about half a millisecond of the worker's time
-ARRIVAL_POLL_INTERVAL_S = 0.002  # ... while it has nothing to do
+CLOSE_POLL_INTERVAL_S = 0.002  # ... while it has nothing to do, or is about to be done
 STALLED_AFTER_S = 60
 LIMIT_TIMEOUT_S = 900
 RECORDS = re.compile(r"^foldline_records_total(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
@@ -63,28 +63,39 @@ class Fill:
 
 def wait_committed(workers, wanted):
     """The time at which so many records were committed."""
-    return _watch(workers, wanted, POLL_INTERVAL_S)[0]
+    return _watch(workers, wanted)[1]
 
 
 def wait_arrival(workers, done):
-    """The time at which the first records behind `done` had arrived, and how many."""
-    at, seen = _watch(workers, done + 1, ARRIVAL_POLL_INTERVAL_S, and_waiting=True)
-    return at, seen - done
+    """The time of the last look at which nothing behind `done` had arrived: no later than the first records."""
+    return _watch(workers, done + 1, and_waiting=True)[0]
 
 
-def _watch(workers, wanted, interval_s, and_waiting=False):
+def _watch(workers, wanted, and_waiting=False):
+    """When the last look began that saw too few records, and when the first one had ended that saw enough."""
     last, last_change = -1, time.monotonic()
+    too_early = last_change
+    first = None  # records, and when
     while True:
+        began = time.monotonic()
         seen = sum(worker.records(and_waiting) for worker in workers)
         now = time.monotonic()
         if seen >= wanted:
-            return now, seen
+            return too_early, now
+        too_early = began
+        first = first or (seen, now)
         if seen != last:
             last, last_change = seen, now
         for worker in workers:
             if not worker.worker.running or now - last_change > STALLED_AFTER_S:
                 raise Failure(f"{seen} of {wanted} records, and no more\n{worker.worker.log_tail()}")
-        time.sleep(interval_s)
+        time.sleep(CLOSE_POLL_INTERVAL_S if and_waiting else until_next_look_s(seen - first[0], now - first[1], wanted - seen))
+
+
+def until_next_look_s(done, took_s, left):
+    """Seldom while there is much to do, often towards the end: half of the time that what is left will take, within bounds."""
+    left_s = left * took_s / done if done > 0 else POLL_INTERVAL_S
+    return min(POLL_INTERVAL_S, max(CLOSE_POLL_INTERVAL_S, left_s / 2))
 
 
 class MeasuredWorker:

@@ -110,3 +110,42 @@ def test_both_sides_run_until_the_server_becomes_no_cheaper(costs, rounds):
     catch_up.warm_up(server, "opensearch", (server.worker, server.limit))
     assert server.ran == {"worker": rounds, "limit": rounds}
     assert server.said == [f"  warmed up, {rounds} rounds"]
+
+
+class SteadyWorker:
+    """Takes a hundred milliseconds until the first records arrive, which come five thousand at once; then does a thousand each 10 ms. A look
+    at it takes a millisecond."""
+
+    ARRIVAL_S, BURST, PER_S = 0.1, 5_000, 100_000
+
+    def __init__(self, events, done):
+        self.worker, self.running, self.now, self.events, self.before = self, True, 0.0, events, done
+
+    def done(self):
+        return self.before + int(min(self.events, max(0.0, self.now - self.ARRIVAL_S) * self.PER_S + 1e-6))
+
+    def records(self, and_waiting=False):
+        self.now += 0.0005
+        arrived = self.before + min(self.events, self.BURST if self.now >= self.ARRIVAL_S else 0)
+        seen = max(self.done(), arrived) if and_waiting else self.done()
+        self.now += 0.0005
+        return seen
+
+    def commit(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.mark.parametrize("events, done", [(100_000, 0), (100_000, 70_000), (5_000, 0)])
+def test_the_rate_counts_what_had_arrived_when_the_clock_started(monkeypatch, events, done):
+    worker = SteadyWorker(events, done)
+    monkeypatch.setattr(catch_up.programs, "time", worker)
+    rate = catch_up.catch_up_rate(worker, [worker], done, events)
+    # As fast as it is; a few milliseconds of looking at it are the worker's.
+    took_s = events / worker.PER_S
+    assert events / (took_s + 0.008) < rate <= events / took_s
