@@ -14,7 +14,7 @@ from harness.waiting import wait_until
 from harness.worker import Worker
 
 BUILD = ROOT / "build"
-POLL_INTERVAL_S = 0.02  # each look takes about half a millisecond of the worker's time
+POLL_INTERVAL_S = 0.04  # each look takes about half a millisecond of the worker's time
 CLOSE_POLL_INTERVAL_S = 0.002  # ... while it has nothing to do, or is about to be done
 STALLED_AFTER_S = 60
 LIMIT_TIMEOUT_S = 900

@@ -29,7 +29,7 @@ void take_the_port_alone(socket_t socket) {
 HttpServer::HttpServer() : impl_(std::make_unique<Impl>()) {
   impl_->server.set_socket_options(&take_the_port_alone);
   impl_->server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };  // the server takes ownership
-  // An answer leaves in two pieces, and without it the second one waits for the client to acknowledge the first: 40 ms (RFC 896, RFC 1122 4.2.3.2).
+  // An answer leaves in two pieces; else the second one waits for the client to acknowledge the first, 40 ms (RFC 896; RFC 1122, 4.2.3.2).
   impl_->server.set_tcp_nodelay(true);
   impl_->server.set_read_timeout(kTimeoutSeconds);
   impl_->server.set_write_timeout(kTimeoutSeconds);

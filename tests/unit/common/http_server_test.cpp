@@ -53,7 +53,8 @@ std::optional<bool> leaves_at_once(int port) {
     sockaddr_in here{};
     sockaddr_in there{};
     socklen_t size = sizeof here;
-    if (getsockname(fd, reinterpret_cast<sockaddr*>(&here), &size) != 0 || here.sin_family != AF_INET || ntohs(here.sin_port) != port) continue;
+    if (getsockname(fd, reinterpret_cast<sockaddr*>(&here), &size) != 0 || here.sin_family != AF_INET || ntohs(here.sin_port) != port)
+      continue;
     size = sizeof there;
     if (getpeername(fd, reinterpret_cast<sockaddr*>(&there), &size) != 0) continue;  // it listens
     int set = 0;
