@@ -69,7 +69,17 @@ THREAD_COLUMNS = (
     ("store", lambda r: cell(r, "store_cpu_us_per_event", "{:.2f}")),
     ("broker", lambda r: cell(r, "kafka_cpu_us_per_event", "{:.2f}")),
     ("records a commit", lambda r: cell(r, "records_per_commit", "{:,.0f}")),
+    ("value if no core idled", lambda r: "-" if busy_value(r) is None else f"{busy_value(r):.2f}"),
 )
+
+
+def busy_value(row):
+    """The ratio that the processor time alone would allow: worker, store and broker share the cores, the limit leaves none of them to a
+    worker. None: there is no limit, or the server is not ours to measure."""
+    spent = [row.get(part + "_cpu_us_per_event") for part in ("worker", "store", "kafka")]
+    if "limit_per_s" not in row or None in spent:
+        return None
+    return os.cpu_count() * 1e6 / sum(spent) / row["limit_per_s"]
 
 
 def markdown_table(columns, rows):
@@ -137,7 +147,7 @@ def markdown(result):
     out += ["", *markdown_table(about, rows)]
     with_threads = [row for row in rows if "thread_lane_cpu_us_per_event" in row]
     if with_threads:
-        out += ["", "Where a microsecond goes: processor time an event, µs.", "", *markdown_table(THREAD_COLUMNS, with_threads)]
+        out += ["", "Where a microsecond goes: processor time an event, µs; and what that time alone would allow.", "", *markdown_table(THREAD_COLUMNS, with_threads)]
     for row in rows:
         if row.get("notes"):
             out += ["", f"**{row['case']}**", "", *row["notes"]]

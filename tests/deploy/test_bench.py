@@ -47,6 +47,14 @@ def test_a_line_says_what_failed_and_why():
     assert "Foldline 900,000/s, limit 1,000,000/s: 0.90 (goal >= 0.5: yes)" in report.line(MET)
 
 
+def test_what_the_processor_time_alone_would_allow(monkeypatch):
+    monkeypatch.setattr(report.os, "cpu_count", lambda: 2)
+    row = {**MET, "worker_cpu_us_per_event": 1.0, "store_cpu_us_per_event": 0.5, "kafka_cpu_us_per_event": 0.5}
+    assert report.busy_value(row) == pytest.approx(1.0)  # 2 cores, 2 µs: 1,000,000 a second, as the limit
+    assert report.busy_value({**row, "store_cpu_us_per_event": None}) is None
+    assert report.busy_value({name: value for name, value in row.items() if name != "limit_per_s"}) is None
+
+
 def test_the_page_is_replaced_between_the_marks_and_nowhere_else(result, tmp_path):
     page = tmp_path / "performance.md"
     page.write_text(f"# Before\n\n{report.BEGIN}\nold figures\n{report.END}\n\nAfter\n")
