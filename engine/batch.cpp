@@ -85,7 +85,7 @@ void Batch::stage(const Record& record, std::size_t max_record_bytes) {
   entry.size_bytes = static_cast<std::uint32_t>(std::min<std::size_t>(bytes, UINT32_MAX));
   entry.timestamp_us = record.timestamp_us;
   if (bytes <= max_record_bytes) {
-    copy_bytes(record, copy);
+    copy_bytes(record, bytes, copy);
     return;
   }
   entry.too_large = true;
@@ -95,13 +95,13 @@ void Batch::stage(const Record& record, std::size_t max_record_bytes) {
   context.value.reset();
   if (size_bytes(context) > kMaxKeptContextBytes) context.headers = {};
   if (size_bytes(context) > kMaxKeptContextBytes) context.key.reset();
-  copy_bytes(context, copy);
+  copy_bytes(context, size_bytes(context), copy);
 }
 
 // In one block. What follows a piece is the next one, the next record's, or the rest of the arena's chunk: kRecordPaddingBytes may be read
 // past any of them.
-void Batch::copy_bytes(const Record& from, Record& to) {
-  Writer writer(static_cast<char*>(arena_.allocate(size_bytes(from), 1)));
+void Batch::copy_bytes(const Record& from, std::size_t size_bytes, Record& to) {
+  Writer writer(static_cast<char*>(arena_.allocate(size_bytes, 1)));
   to.key = writer.copy(from.key);
   to.value = writer.copy(from.value);
   if (!from.headers.empty()) {

@@ -111,7 +111,7 @@ class Batch {
   std::unique_ptr<EncodedRows> encoded;
 
  private:
-  void copy_bytes(const Record& from, Record& to);
+  void copy_bytes(const Record& from, std::size_t size_bytes, Record& to);
 
   std::shared_ptr<const std::vector<AssignedPartition>> assignment_;
   Arena arena_;

@@ -89,7 +89,16 @@ IdWindow::Place IdWindow::find(const Hash128& id) const {
   return place;
 }
 
-// The index is never full, so an ID that is not there has a place.
+// As find() of an ID that is known not to be there. The index is never full, so it has a place.
+IdWindow::Place IdWindow::place_of_new(std::uint64_t hash_high) const {
+  std::size_t b = home_of(hash_high);
+  for (;;) {
+    const std::uint32_t free = agreeing(buckets_[b].words.data(), 0, ~0U) & ((1U << kBucketWords) - 1);
+    if (free != 0) return {b, static_cast<std::size_t>(std::countr_zero(free)), 0};
+    if (++b == buckets_.size()) b = 0;
+  }
+}
+
 void IdWindow::set_word(const Place& place, const Entry& entry, std::uint32_t slot) {
   buckets_[place.bucket].words[place.word] = tag_of(entry.hash[2]) | slot;
   if (place.slot != 0) return;
@@ -203,7 +212,8 @@ void IdWindow::make_room(std::int64_t offset) {
 
 // Every entry of the ring gets its word anew, in order: the last occurrence of an ID counts.
 void IdWindow::index_again(std::size_t bucket_count) {
-  buckets_ = decltype(buckets_)();  // first: never two of them
+  const bool all_differ = used_ == count_;  // every entry has a word, so none is of an ID that came again
+  buckets_ = decltype(buckets_)();          // first: never two of them
   buckets_.resize(bucket_count);
   most_used_ = static_cast<std::size_t>(static_cast<double>(bucket_count * kBucketWords) * kFullLoad);
   used_ = 0;
@@ -221,7 +231,7 @@ void IdWindow::index_again(std::size_t bucket_count) {
     fetch();
     const Entry& entry = entry_at(slot);
     const Hash128 id{hash_high(entry.hash), entry.hash[0] | (static_cast<std::uint64_t>(entry.hash[1]) << 32)};
-    set_word(find(id), entry, slot);
+    set_word(all_differ ? place_of_new(id.high) : find(id), entry, slot);
   }
 }
 

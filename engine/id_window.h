@@ -94,6 +94,7 @@ class IdWindow {
   [[nodiscard]] std::int64_t offset_of(const Entry& entry) const { return base_ + entry.relative; }
 
   [[nodiscard]] Place find(const Hash128& id) const;
+  [[nodiscard]] Place place_of_new(std::uint64_t hash_high) const;
   void put(const Place& place, const Hash128& id, std::int64_t offset);
   void set_word(const Place& place, const Entry& entry, std::uint32_t slot);
   std::uint32_t append(const Entry& entry, std::int64_t offset);

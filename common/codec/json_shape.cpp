@@ -36,21 +36,24 @@ bool same_bytes(const char* a, const char* b, std::size_t size) {
   return (static_cast<std::uint32_t>(_mm_movemask_epi8(equal)) & wanted) == wanted;
 }
 
-// Up to the first quote, backslash or control character. `high`: whether any block had a byte above 127.
+// Up to the first quote, backslash or control character. `high`: whether a byte above 127 stands before it; what stands behind it, in the
+// next member or behind the record, says nothing of this text.
 const char* skip_plain_text(const char* at, const char* end, bool& high) {
   const __m128i quote = _mm_set1_epi8('"');
   const __m128i backslash = _mm_set1_epi8('\\');
   const __m128i last_control = _mm_set1_epi8(0x1F);
-  int above = 0;
+  std::uint32_t above = 0;
   for (; at < end; at += kBlock) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
     const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
     const __m128i stops = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)), control);
-    above |= _mm_movemask_epi8(bytes);
+    const auto here = static_cast<std::uint32_t>(_mm_movemask_epi8(bytes));
     if (const auto found = static_cast<std::uint32_t>(_mm_movemask_epi8(stops)); found != 0) {
+      above |= here & (found - 1) & ~found;  // the bits below its lowest one
       at += std::countr_zero(found);
       break;
     }
+    above |= here;
   }
   high = high || above != 0;
   return at;

@@ -333,15 +333,18 @@ std::optional<std::size_t> invalid_utf8(std::string_view text) {
 bool is_utf8(std::string_view text) {
   std::uint64_t eight = 0;
   constexpr std::uint64_t kHighBits = 0x8080808080808080;
-  std::string_view rest = text;
-  while (rest.size() >= sizeof eight) {
-    std::memcpy(&eight, rest.data(), sizeof eight);
-    if ((eight & kHighBits) != 0) return !invalid_utf8(rest);
-    rest.remove_prefix(sizeof eight);
+  std::uint64_t high = 0;
+  if (text.size() >= sizeof eight) {
+    for (std::size_t at = 0; at + sizeof eight < text.size(); at += sizeof eight) {
+      std::memcpy(&eight, text.data() + at, sizeof eight);
+      high |= eight;
+    }
+    std::memcpy(&eight, text.data() + text.size() - sizeof eight, sizeof eight);  // the last eight, some of them perhaps for a second time
+    high |= eight;
+  } else {
+    for (const char c : text) high |= static_cast<unsigned char>(c);
   }
-  eight = 0;
-  std::memcpy(&eight, rest.data(), rest.size());
-  return (eight & kHighBits) == 0 || !invalid_utf8(rest);
+  return (high & kHighBits) == 0 || !invalid_utf8(text);
 }
 
 std::optional<std::string_view> unescape(std::string_view raw, Arena& arena) {

@@ -105,6 +105,24 @@ TEST_F(ShapeTest, EscapesAndOtherLettersAreReadOnTheWay) {
   EXPECT_FALSE(read("{\"name\":\"x\",\"note\":\"a\nb\"}"));
 }
 
+// Texts are looked at in blocks, whose last one holds what stands behind the text, too.
+TEST_F(ShapeTest, AByteThatIsNotUtf8IsSeenWhereverItStands) {
+  want({"name"});
+  start();
+  const std::string good = "{\"name\":\"\u00e9\",\"note\":\"y\"}";
+  read(good);
+  constexpr std::size_t kLongest = 50;
+  for (std::size_t size = 1; size <= kLongest; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string text(size, 'x');
+      text[at] = '\xff';
+      EXPECT_FALSE(read(R"({"name":")" + text + R"(","note":"y"})")) << "byte " << at << " of " << size;
+      EXPECT_FALSE(read(R"({"name":"y","note":")" + text + R"("})")) << "byte " << at << " of " << size;
+      for (int i = 0; i < 8; ++i) ASSERT_TRUE(read(good));  // where more than a quarter misses, nothing is tried
+    }
+  }
+}
+
 TEST_F(ShapeTest, WhatIsNoJsonIsLeftToThePlainReader) {
   want({"a"});
   want({"b", "c"});

@@ -74,6 +74,14 @@ TEST(InvalidUtf8, FindsTheFirstBadByte) {
   EXPECT_EQ(invalid_utf8("abc\xE2\x82"), 3);       // cut off
   EXPECT_TRUE(is_utf8("twelve ascii bytes and then é"));
   EXPECT_FALSE(is_utf8("twelve ascii bytes and then \xFF"));
+  for (std::size_t size = 0; size < 30; ++size) {
+    EXPECT_TRUE(is_utf8(std::string(size, 'x')));
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string text(size, 'x');
+      text[at] = '\xFF';
+      EXPECT_FALSE(is_utf8(text)) << "byte " << at << " of " << size;
+    }
+  }
 }
 
 TEST(Unescape, ResolvesEveryEscape) {
