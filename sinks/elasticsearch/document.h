@@ -41,6 +41,8 @@ std::optional<TopicPartition> parse_watermark_name(std::string_view name);
 // Equal keys have equal _ids (decimals lose trailing zeros) and different keys different ones.
 std::string document_id(std::span<const Value> key);
 void append_document_id(std::string& out, std::span<const Value> key);
+// No fewer bytes than it has, found without writing it; a huge number where only writing tells.
+std::size_t most_document_id_bytes(std::span<const Value> key);
 // A part as text, as it stands in an _id before escaping, and as routing value.
 std::string key_text(const Value& part);
 

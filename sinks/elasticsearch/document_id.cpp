@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/json.h"
 #include "common/time.h"
 #include "sinks/elasticsearch/document.h"
+#include "sinks/rows/key_bytes.h"
 
 namespace foldline::elasticsearch {
 
@@ -69,6 +72,14 @@ void append_document_id(std::string& out, std::span<const Value> key) {
       append_part(out, key_text(key[i]), key.size() > 1);
     }
   }
+}
+
+std::size_t most_document_id_bytes(std::span<const Value> key) {
+  constexpr std::size_t kMostOfAnEscape = 3;  // %3A for a byte
+  std::size_t out = 0;
+  for (const Value& part : key)
+    out += 1 + std::max<std::size_t>(1, rows::most_key_bytes(part) * kMostOfAnEscape);  // a `:`; an empty part is `%`
+  return out;
 }
 
 std::string document_id(std::span<const Value> key) {

@@ -11,11 +11,13 @@ Result<void> check_change(const ViewLayout& layout, const ViewSchema& view, cons
     if (!change.key[i].is_null() && !change.key[i].is_absent()) continue;
     return fail(ErrorCode::store_rejected, fmt::format("view {}, key part {}: it is null", view.name, view.key[i].name));
   }
-  std::string name;
-  layout.name.append(name, change.key);
-  if (name.size() > kMaxKeyBytes) {
-    return fail(ErrorCode::store_rejected, fmt::format("view {}: the key's name has {} bytes", view.name, name.size()),
-                fmt::format("at most {} bytes: use hash() of long texts", kMaxKeyBytes));
+  if (layout.name.most_bytes(change.key) > kMaxKeyBytes) {
+    std::string name;
+    layout.name.append(name, change.key);
+    if (name.size() > kMaxKeyBytes) {
+      return fail(ErrorCode::store_rejected, fmt::format("view {}: the key's name has {} bytes", view.name, name.size()),
+                  fmt::format("at most {} bytes: use hash() of long texts", kMaxKeyBytes));
+    }
   }
   if (layout.kind != KeyKind::sorted_set) return {};
   for (const Assignment& assignment : change.assignments) {

@@ -8,6 +8,7 @@
 #include "config/key_template.h"
 #include "sinks/redis/slots.h"
 #include "sinks/redis/value_text.h"
+#include "sinks/rows/key_bytes.h"
 
 namespace foldline::redis {
 
@@ -83,6 +84,15 @@ void KeyName::append(std::string& out, const Value* key) const {
   append_name(out, key);
   if (tags_.empty()) return;
   out.insert(start, tags_[bucket_of_name(std::string_view(out).substr(start), static_cast<std::uint32_t>(tags_.size()))]);
+}
+
+std::size_t KeyName::most_bytes(const Value* key) const {
+  constexpr std::size_t kMostOfAnEscape = 3;                                                    // %3A for a byte
+  std::size_t out = prefix_.size() + tail_.size() + (tags_.empty() ? 0 : tags_.back().size());  // the last tag has the longest number
+  for (const Piece& piece : pieces_) {
+    out += piece.literal.size() + rows::most_key_bytes(key[piece.part]) * (piece.escaped ? kMostOfAnEscape : 1);
+  }
+  return out;
 }
 
 std::uint32_t KeyName::bucket_of(const Value* key) const {

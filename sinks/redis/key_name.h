@@ -30,6 +30,8 @@ class KeyName {
 
   // `key`: the row's parts. Valid for any number of threads at once.
   void append(std::string& out, const Value* key) const;
+  // No fewer bytes than append() writes, found without writing them; a huge number where only writing tells.
+  [[nodiscard]] std::size_t most_bytes(const Value* key) const;
 
   // The parts that a key of this name has, `member` and all that is not in the name left absent; nullopt: append() never writes it.
   [[nodiscard]] std::optional<std::vector<Value>> parts_of(std::string_view name, Arena& arena) const;

@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "common/time.h"
+
 namespace foldline::elasticsearch {
 namespace {
 
@@ -47,6 +49,34 @@ TEST(DocumentId, DifferentKeysHaveDifferentIds) {
 
 TEST(DocumentId, EqualDecimalsHaveOneId) {
   EXPECT_EQ(id_of({Value::decimal(*Decimal::parse("1.50"))}), id_of({Value::decimal(*Decimal::parse("1.5"))}));
+}
+
+// The limit of an _id is asked without writing it.
+TEST(DocumentId, MostBytesAreNeverFewerThanAreWritten) {
+  const std::vector<Value> parts = {Value::text(""),
+                                    Value::text("::%%"),
+                                    Value::text("plain"),
+                                    Value::json("[1,2]"),
+                                    Value::bytes("a"),
+                                    Value::bytes("\xff\xfe\xfd\xfc"),
+                                    Value::boolean(false),
+                                    Value::integer(INT64_MIN),
+                                    Value::timestamp(kMinTimestampUs),
+                                    Value::timestamp(kMaxTimestampUs),
+                                    Value::date(-719'162),
+                                    Value::uuid(Uuid{}),
+                                    Value::interval(INT64_MIN),
+                                    Value::floating(-1.2345678901234567e-300),
+                                    Value::decimal(*Decimal::parse("-0.00000000000000000001"))};
+  for (const Value& x : parts) {
+    EXPECT_LE(id_of({x}).size(), most_document_id_bytes({&x, 1})) << id_of({x});
+    for (const Value& y : parts) {
+      const std::vector<Value> key = {x, y};
+      EXPECT_LE(id_of(key).size(), most_document_id_bytes(key)) << id_of(key);
+    }
+  }
+  const Value usual = Value::text("order-0004711");
+  EXPECT_LE(most_document_id_bytes({&usual, 1}), 50U);
 }
 
 TEST(Watermarks, NamesSplitAtTheLastDash) {

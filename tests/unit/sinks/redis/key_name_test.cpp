@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+#include "common/time.h"
 #include "sinks/redis/checkpoints.h"
 
 namespace foldline::redis {
@@ -202,6 +203,46 @@ TEST(KeyName, APrefixIsWrittenAndIsNoPartOfTheName) {
   EXPECT_EQ(out, "far:n:7");
   EXPECT_TRUE(name->matches("n:7"));
   EXPECT_EQ(name->pattern() + " " + name->start() + " " + name->text(), "n:* n: n:{n}");
+}
+
+// The limit is asked without writing the name.
+TEST(KeyName, MostBytesAreNeverFewerThanAreWritten) {
+  const std::vector<Value> parts = {Value::text(""),
+                                    Value::text("::%%"),
+                                    Value::text("plain"),
+                                    Value::json("[1,2]"),
+                                    Value::bytes("a"),
+                                    Value::bytes("\xff\xfe\xfd\xfc"),
+                                    Value::boolean(false),
+                                    Value::integer(INT64_MIN),
+                                    Value::timestamp(kMinTimestampUs),
+                                    Value::timestamp(kMaxTimestampUs),
+                                    Value::date(-719'162),
+                                    Value::uuid(Uuid{}),
+                                    Value::interval(INT64_MIN),
+                                    Value::floating(-1.2345678901234567e-300),
+                                    Value::decimal(*Decimal::parse("-0.00000000000000000001"))};
+  for (const bool in_a_cluster : {false, true}) {
+    auto name = KeyName::parse("n:{x}:{y}:end", {part("x", TypeKind::text), part("y", TypeKind::text)}, -1);
+    ASSERT_TRUE(name);
+    name->set_prefix("far:");
+    if (in_a_cluster) name->set_buckets("p", 1'000);
+    for (const Value& x : parts) {
+      for (const Value& y : parts) {
+        const std::vector<Value> key = {x, y};
+        std::string out;
+        name->append(out, key.data());
+        EXPECT_LE(out.size(), name->most_bytes(key.data())) << out;
+      }
+    }
+  }
+}
+
+TEST(KeyName, WhatIsFarBelowTheLimitIsKnownToBe) {
+  const auto name = KeyName::parse("{x}:{y}", {part("x", TypeKind::text), part("y", TypeKind::bigint)}, -1);
+  ASSERT_TRUE(name);
+  const std::vector<Value> key = {Value::text("customer-4711"), Value::integer(1)};
+  EXPECT_LE(name->most_bytes(key.data()), 100U);
 }
 
 }  // namespace
