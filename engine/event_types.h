@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/same_text.h"
+
 namespace foldline {
 
 inline constexpr std::size_t kMaxEventTypes = 62;       // that get a name of their own
@@ -26,7 +28,7 @@ class EventTypes {
   EventTypes() { names_.reserve(kSlots); }
 
   std::uint8_t index_of(std::string_view type) {
-    if (type == last_name_) return last_;
+    if (same_text(type, last_name_)) return last_;
     return look_up(type);
   }
   [[nodiscard]] std::vector<std::string> names() const {

@@ -6,6 +6,7 @@
 #include <bit>
 #include <memory>
 
+#include "common/same_text.h"
 #include "engine/merge.h"
 
 namespace foldline {
@@ -21,7 +22,7 @@ std::uint32_t other_half(std::uint64_t key_hash) { return static_cast<std::uint3
 
 bool same_part(const Value& a, const Value& b) {
   if (a.kind() != b.kind()) return false;
-  if (a.is(Kind::text)) return a.as_text() == b.as_text();
+  if (a.is(Kind::text)) return same_text(a.as_text(), b.as_text());
   if (a.is(Kind::integer) || a.is(Kind::date)) return a.as_int() == b.as_int();
   return equal(a, b);
 }

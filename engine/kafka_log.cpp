@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/same_text.h"
+
 namespace foldline {
 
 // Maps (topic, partition) to the lane's slots and leaves out what has not been started.
@@ -32,7 +34,7 @@ class KafkaLog::Adapter final : public kafka::QueueVisitor {
   // Slot of a started partition, or -1. Records come in runs of one partition, so the last answer is nearly always right.
   std::int64_t find(std::string_view topic, std::int32_t partition) {
     const auto matches = [&](std::size_t i) {
-      return log_.partitions_[i].partition == partition && log_.partitions_[i].topic == topic && log_.started_at_[i] >= 0;
+      return log_.partitions_[i].partition == partition && same_text(log_.partitions_[i].topic, topic) && log_.started_at_[i] >= 0;
     };
     if (last_ < log_.partitions_.size() && matches(last_)) return static_cast<std::int64_t>(last_);
     for (std::size_t i = 0; i < log_.partitions_.size(); ++i) {

@@ -36,8 +36,7 @@ def ids_cost(bench):
     """Runs without processed IDs and with the default window, in pairs; the pair's ratio is its cost, and the median of the pairs counts.
 
     One pair is moved by whatever else the machine does, by ten percent and more, twice what is allowed; and sometimes by which side came
-    first. So there are six of them at least, by turns, those after the asked number of runs with half of the events. Processor time, which
-    moves less, stands beside it.
+    first. So there are six of them at least, by turns. Processor time, which moves less, stands beside it.
     """
     rows = []
     for store, load, share in IDS_LOADS:
@@ -47,14 +46,12 @@ def ids_cost(bench):
         warm_up(bench, load.server, [lambda load=load, some=some: run_once(bench, load, some) for load in loads.values()])
         pairs = []
         for number in range(max(IDS_PAIRS, bench.runs + bench.runs % 2)):
-            events = whole if number < bench.runs else whole // 2
-            pair = {setting: run_once(bench, loads[setting], events) for setting in (loads if number % 2 == 0 else reversed(loads))}
+            pair = {setting: run_once(bench, loads[setting], whole) for setting in (loads if number % 2 == 0 else reversed(loads))}
             pairs.append((pair["none"], pair["250000"]))
         costs = [100 * (without["events_per_s"] / with_ids["events_per_s"] - 1) for without, with_ids in pairs]
         work_costs = [100 * (work_per_event(with_ids) / work_per_event(without) - 1) for without, with_ids in pairs]
         cost = statistics.median(costs)
-        full = pairs[: bench.runs]
-        without, with_ids = ({name: statistics.median(pair[side][name] for pair in full) for name in full[0][side]} for side in (0, 1))
+        without, with_ids = ({name: statistics.median(pair[side][name] for pair in pairs) for name in pairs[0][side]} for side in (0, 1))
         rows.append(
             {
                 "case": f"ids-cost-{store}",

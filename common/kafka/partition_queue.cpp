@@ -10,6 +10,7 @@
 #include "common/kafka/consumer.h"
 #include "common/kafka/consumer_impl.h"
 #include "common/kafka/message.h"
+#include "common/same_text.h"
 
 namespace foldline::kafka {
 
@@ -66,16 +67,22 @@ class PartitionQueue::Delivery {
   void take(const rd_kafka_message_t& message) {
     --left_;
     if (message.rkt == nullptr) return;
-    const std::string_view topic = rd_kafka_topic_name(message.rkt);
+    const std::string_view topic = message.rkt == held_ ? held_name_ : rd_kafka_topic_name(message.rkt);
     if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return visitor_.on_end(topic, message.partition, message.offset);
     if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return visitor_.on_error(topic, message.partition, consume_error(message));
-    if (partition_ != message.partition || topic_ != topic) {
+    if (partition_ != message.partition || !same_text(topic_, topic)) {
       topic_ = topic;
       partition_ = message.partition;
     }
     size_bytes_ += message.len + message.key_len;
     Record record = record_of(&message, headers_);
     if (!visitor_.on_record(topic, message.partition, record)) left_ = 0;
+  }
+
+  // A topic that the caller holds until it gives null: the name of nearly every record's topic, asked for once.
+  void hold(rd_kafka_topic_t* topic) {
+    held_ = topic;
+    if (topic != nullptr) held_name_ = rd_kafka_topic_name(topic);
   }
 
   // As librdkafka's callback: nothing may be thrown through its frames. What is left of the run goes back to the queue's head.
@@ -97,6 +104,8 @@ class PartitionQueue::Delivery {
   rd_kafka_t* client_;
   QueueVisitor& visitor_;
   std::vector<Header>& headers_;
+  const rd_kafka_topic_t* held_ = nullptr;
+  std::string_view held_name_;
   std::size_t left_;
   std::size_t size_bytes_ = 0;
   std::string topic_;
@@ -156,8 +165,10 @@ void PartitionQueue::poll_batches(Delivery& delivery) {
 void PartitionQueue::serve(Delivery& delivery) {
   const std::shared_lock lock(consumer_->forwarding);
   if (from_topic_ == nullptr || forwarding_ != consumer_->forwardings) return;
+  delivery.hold(from_topic_.get());
   while (!delivery.done() && rd_kafka_consume_callback(from_topic_.get(), from_partition_, 0, &Delivery::on_message, &delivery) > 0) {
   }
+  delivery.hold(nullptr);
   delivery.rethrow();
 }
 

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "common/codec/decoder.h"
+#include "common/same_text.h"
 #include "projectors/declarative/compiled.h"
 #include "projectors/declarative/plan.h"
 
@@ -283,7 +284,7 @@ class DeclarativeProjector final : public Projector {
     if (type.empty()) return handlers_of(dispatch, type);
     const std::size_t place = type.size() * 7 + static_cast<unsigned char>(type.back());
     RecentType& recent = recent_[place % kRecentTypes];
-    if (recent.type != type) {
+    if (!same_text(recent.type, type)) {
       const auto handlers = handlers_of(dispatch, type);  // may forget all recent ones
       recent.type = type;
       recent.handlers = handlers;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <limits>
 #include <span>
 
@@ -282,6 +283,23 @@ Result<void> encode_field(std::string& out, const Value& value, const Type& type
     case TypeKind::set: return put_array(out, value.as_list(), *type.element);
   }
   return misfit(value, type, kWrongKind);
+}
+
+bool passes_plainly(const Value& value, const Type& type) {
+  switch (value.kind()) {
+    case Kind::null:
+    case Kind::absent: return true;
+    case Kind::text: {
+      const std::string_view text = value.as_text();
+      const bool holds_text = type.kind == TypeKind::text || type.kind == TypeKind::keyword || type.kind == TypeKind::enumeration;
+      return holds_text && (text.empty() || std::memchr(text.data(), 0, text.size()) == nullptr);
+    }
+    case Kind::integer:
+      return type.kind == TypeKind::bigint || (type.kind == TypeKind::int32 && value.as_int() == static_cast<std::int32_t>(value.as_int()));
+    case Kind::timestamp: return type.kind == TypeKind::timestamptz && value.as_int() >= kMinTimestampUs;
+    case Kind::boolean: return type.kind == TypeKind::boolean;
+    default: return false;
+  }
 }
 
 Result<void> check_value(const Value& value, const Type& type) {

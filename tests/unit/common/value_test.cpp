@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/arena.h"
+#include "common/same_text.h"
 
 namespace foldline {
 namespace {
@@ -96,6 +97,20 @@ TEST(Value, DeepCopiesOwnNothingOfTheOriginal) {
   text = "TEXT";
   ASSERT_EQ(copy.as_map()[0].key, "key");
   EXPECT_EQ(copy.as_map()[0].value.as_list()[2].as_text(), "text");
+}
+
+// Every length that is read in another way, and a difference at every place.
+TEST(SameText, AgreesWithTheComparisonOfTheLibrary) {
+  for (std::size_t size = 0; size <= 40; ++size) {
+    const std::string a(size, 'x');
+    EXPECT_TRUE(same_text(a, std::string(size, 'x'))) << size;
+    EXPECT_FALSE(same_text(a, a + "x")) << size;
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string b = a;
+      b[at] = 'y';
+      EXPECT_FALSE(same_text(a, b)) << at << " of " << size;
+    }
+  }
 }
 
 }  // namespace

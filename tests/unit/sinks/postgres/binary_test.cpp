@@ -194,6 +194,45 @@ std::string checked(const Value& value, const Type& type) {
   return ok ? "" : ok.error().message;
 }
 
+// The short way of check_value(): takes nothing that the long one refuses, and the values that it is for.
+TEST(PostgresBinary, WhatPassesPlainlyIsNeverRefused) {
+  const std::vector<Value> values = {Value::null(),
+                                     Value::absent(),
+                                     Value::text(""),
+                                     Value::text("plain"),
+                                     Value::text(std::string_view("a\0b", 3)),
+                                     Value::text(std::string_view("\0", 1)),
+                                     Value::json("{}"),
+                                     Value::bytes("x"),
+                                     Value::integer(0),
+                                     Value::integer(INT32_MAX),
+                                     Value::integer(INT64_C(1) + INT32_MAX),
+                                     Value::integer(INT32_MIN),
+                                     Value::integer(INT64_C(-1) + INT32_MIN),
+                                     Value::integer(INT64_MIN),
+                                     Value::timestamp(0),
+                                     Value::timestamp(INT64_MIN),
+                                     Value::timestamp(INT64_MAX),
+                                     Value::date(0),
+                                     Value::boolean(true),
+                                     Value::floating(1.5),
+                                     Value::uuid(Uuid{}),
+                                     Value::interval(1),
+                                     Value::decimal(*Decimal::parse("1.5"))};
+  for (int kind = 0; kind <= static_cast<int>(TypeKind::enumeration); ++kind) {
+    const Type type = type_of(static_cast<TypeKind>(kind));
+    for (const Value& value : values) {
+      if (!passes_plainly(value, type)) continue;
+      EXPECT_TRUE(check_value(value, type)) << describe(value) << " in a column of kind " << kind;
+    }
+  }
+  EXPECT_TRUE(passes_plainly(Value::text("plain"), type_of(TypeKind::text)));
+  EXPECT_TRUE(passes_plainly(Value::integer(7), type_of(TypeKind::bigint)));
+  EXPECT_TRUE(passes_plainly(Value::integer(7), type_of(TypeKind::int32)));
+  EXPECT_TRUE(passes_plainly(Value::timestamp(0), type_of(TypeKind::timestamptz)));
+  EXPECT_TRUE(passes_plainly(Value::boolean(false), type_of(TypeKind::boolean)));
+}
+
 TEST(PostgresBinary, CheckFindsWhatPostgresWouldRefuse) {
   EXPECT_THAT(checked(Value::text(std::string_view("a\0b", 3)), type_of(TypeKind::text)), HasSubstr("NUL"));
   EXPECT_EQ(checked(Value::text("a"), type_of(TypeKind::text)), "");
