@@ -1,25 +1,8 @@
 #include "sinks/postgres/sink.h"
 
-#include <fmt/format.h>
-
-#include "sinks/postgres/binary.h"
-#include "sinks/postgres/column_type.h"
+#include "sinks/postgres/check_change.h"
 
 namespace foldline::postgres {
-
-namespace {
-
-// What a key part takes in the index, about: texts and numbers as long as they are, the rest at most 16 bytes.
-std::size_t key_bytes(const Value& value) {
-  const bool has_length = value.is(Kind::text) || value.is(Kind::bytes) || value.is(Kind::json);
-  return has_length ? value.as_text().size() : 16;
-}
-
-tl::unexpected<Error> refused(const ViewSchema& view, std::string_view column, const Error& error) {
-  return fail(error.code, fmt::format("view {}, column {}: {}", view.name, column, error.message), error.hint);
-}
-
-}  // namespace
 
 Result<Session*> PostgresSink::session() {
   if (session_ && !session_->connection.is_broken()) return &*session_;
@@ -30,28 +13,6 @@ Result<Session*> PostgresSink::session() {
   return &*session_;
 }
 
-// Reads only the schema and the change: safe beside a running commit().
-Result<void> PostgresSink::check(const ViewSchema& view, const Change& change) const {
-  std::size_t size_bytes = 0;
-  for (std::size_t i = 0; i < view.key.size(); ++i) {
-    if (change.key[i].is_null() || change.key[i].is_absent()) {
-      return refused(view, view.key[i].name, {ErrorCode::store_rejected, "a key part is null", "", false});
-    }
-    if (!passes_plainly(change.key[i], view.key[i].type)) {
-      if (auto ok = check_value(change.key[i], view.key[i].type); !ok) return refused(view, view.key[i].name, ok.error());
-    }
-    size_bytes += key_bytes(change.key[i]);
-  }
-  if (size_bytes > kMaxKeyBytes) {
-    return fail(ErrorCode::store_rejected, fmt::format("view {}: the key has {} bytes", view.name, size_bytes),
-                fmt::format("a key in PostgreSQL takes at most {} bytes: use hash() of long texts", kMaxKeyBytes));
-  }
-  for (const Assignment& assignment : change.assignments) {
-    const Field& field = view.fields[assignment.field];
-    if (passes_plainly(assignment.value, field.type)) continue;
-    if (auto ok = check_value(assignment.value, field.type); !ok) return refused(view, field.name, ok.error());
-  }
-  return {};
-}
+Result<void> PostgresSink::check(const ViewSchema& view, const Change& change) const { return check_change(view, change); }
 
 }  // namespace foldline::postgres

@@ -20,8 +20,6 @@
 
 namespace foldline::postgres {
 
-// A B-tree entry holds at most 2,704 bytes (PostgreSQL, nbtree: a third of a page); the key's columns must fit with their headers.
-inline constexpr std::size_t kMaxKeyBytes = 2'000;
 // How often open() waits kOwnershipLockTimeoutMs for a lock, ends the backend that held it, and tries again (G18).
 inline constexpr int kOwnershipAttempts = 4;
 inline constexpr int kOwnershipLockTimeoutMs = 2'000;

@@ -18,8 +18,11 @@
 #include "engine/id_window.h"
 #include "engine/lane.h"
 #include "projectors/declarative/compiled.h"
+#include "sinks/elasticsearch/check_change.h"
 #include "sinks/elasticsearch/document.h"
+#include "sinks/postgres/check_change.h"
 #include "sinks/postgres/staging.h"
+#include "sinks/redis/check_change.h"
 #include "sinks/redis/encode.h"
 
 namespace foldline::bench {
@@ -119,6 +122,7 @@ class Pipeline {
   }
 
   Batch& batch() { return *batch_; }
+  [[nodiscard]] const ChangeList& changes() const { return changes_; }  // of the last group
   [[nodiscard]] const std::vector<ViewSchema>& views() const { return compiled_->views; }
 
  private:
@@ -250,6 +254,48 @@ void lane(benchmark::State& state, Workload workload) {
 BENCHMARK_CAPTURE(lane, new_orders, Workload::new_orders)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(lane, shipped, Workload::shipped)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(lane, customers, Workload::customers)->Unit(benchmark::kMillisecond);
+
+// Sink::check(): what a store asks of every event before it is folded.
+template <class Check>
+void check(benchmark::State& state, const Check& check_one) {
+  Pipeline pipeline(Workload::new_orders, UpTo::project, kBatchRecords);
+  pipeline.run_batch();
+  for (auto _ : state) {
+    for (const Change& change : pipeline.changes()) {
+      if (!check_one(change)) state.SkipWithError("refused");
+    }
+  }
+  count(state, pipeline.changes().size());
+}
+
+ViewSchema order_view(std::string kind, std::string store_name) {
+  ViewSchema out = compile(Workload::new_orders)->views[0];
+  out.kind = std::move(kind);
+  out.store_name = std::move(store_name);
+  return out;
+}
+
+void check_postgres(benchmark::State& state) {
+  const ViewSchema view = order_view("table", "orders");
+  check(state, [&](const Change& change) { return postgres::check_change(view, change).has_value(); });
+}
+BENCHMARK(check_postgres);
+
+void check_redis(benchmark::State& state) {
+  const ViewSchema view = order_view("hash", "bench:orders:{order_id}");
+  const auto layout = redis::make_layout(view, {"bench", 1});
+  if (!layout) throw std::runtime_error(layout.error().message);
+  check(state, [&](const Change& change) { return redis::check_change(*layout, view, change).has_value(); });
+}
+BENCHMARK(check_redis);
+
+void check_search(benchmark::State& state) {
+  const ViewSchema view = order_view("index", "orders");
+  const auto layout = elasticsearch::make_layout(view, 0, {"bench", 1});
+  if (!layout) throw std::runtime_error(layout.error().message);
+  check(state, [&](const Change& change) { return elasticsearch::check_change(*layout, view, change).has_value(); });
+}
+BENCHMARK(check_search);
 
 void encode_postgres(benchmark::State& state) {
   Pipeline pipeline(Workload::new_orders, UpTo::fold, kBatchRecords);

@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "sinks/postgres/binary.h"
+#include "sinks/postgres/check_change.h"
 #include "sinks/postgres/sink.h"
 
 namespace foldline::postgres {
