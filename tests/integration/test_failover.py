@@ -34,6 +34,8 @@ def fall_back(database):
     """Connections break, and the store is what the replica had."""
     with database.cursor() as cursor:
         cursor.execute("BEGIN")
+        # The worker takes the same tables in another order. Of two that wait for each other the one that looks first is ended: not this one.
+        cursor.execute("SET LOCAL deadlock_timeout = '1min'")
         names = tables(cursor)
         cursor.execute("LOCK TABLE " + ", ".join(names) + " IN ACCESS EXCLUSIVE MODE")
         for number, table in enumerate(names):

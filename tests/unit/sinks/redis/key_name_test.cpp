@@ -238,6 +238,20 @@ TEST(KeyName, MostBytesAreNeverFewerThanAreWritten) {
   }
 }
 
+TEST(KeyName, PartsOfUnknownLengthAreNeverKnownToFit) {
+  std::vector<KeyPart> parts;
+  std::vector<Value> key;
+  std::string text;
+  for (int i = 0; i < 40; ++i) {
+    parts.push_back(part("p" + std::to_string(i), TypeKind::numeric));
+    key.push_back(Value::decimal(*Decimal::parse("1.5")));
+    text += "{p" + std::to_string(i) + "}:";
+    const auto name = KeyName::parse(text, parts, -1);
+    ASSERT_TRUE(name) << name.error().message;
+    EXPECT_GT(name->most_bytes(key.data()), kMaxKeyBytes) << key.size() << " parts";
+  }
+}
+
 TEST(KeyName, WhatIsFarBelowTheLimitIsKnownToBe) {
   const auto name = KeyName::parse("{x}:{y}", {part("x", TypeKind::text), part("y", TypeKind::bigint)}, -1);
   ASSERT_TRUE(name);
