@@ -239,9 +239,10 @@ TEST(KeyName, MostBytesAreNeverFewerThanAreWritten) {
 }
 
 TEST(KeyName, PartsOfUnknownLengthAreNeverKnownToFit) {
-  std::vector<KeyPart> parts;
-  std::vector<Value> key;
-  std::string text;
+  const std::string known(300, 'x');
+  std::vector<KeyPart> parts = {part("x", TypeKind::text)};
+  std::vector<Value> key = {Value::text(known)};
+  std::string text = "{x}:";
   for (int i = 0; i < 40; ++i) {
     parts.push_back(part("p" + std::to_string(i), TypeKind::numeric));
     key.push_back(Value::decimal(*Decimal::parse("1.5")));
