@@ -212,8 +212,9 @@ void IdWindow::make_room(std::int64_t offset) {
 
 // Every entry of the ring gets its word anew, in order: the last occurrence of an ID counts.
 void IdWindow::index_again(std::size_t bucket_count) {
-  const bool all_differ = used_ == count_;  // every entry has a word, so none is of an ID that came again
-  buckets_ = decltype(buckets_)();          // first: never two of them
+  // Every entry has a word, so none is of an ID that came again.
+  const bool all_differ = used_ == count_;
+  buckets_ = decltype(buckets_)();  // first: never two of them
   buckets_.resize(bucket_count);
   most_used_ = static_cast<std::size_t>(static_cast<double>(bucket_count * kBucketWords) * kFullLoad);
   used_ = 0;

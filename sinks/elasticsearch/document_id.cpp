@@ -75,10 +75,9 @@ void append_document_id(std::string& out, std::span<const Value> key) {
 }
 
 std::size_t most_document_id_bytes(std::span<const Value> key) {
-  constexpr std::size_t kMostOfAnEscape = 3;  // %3A for a byte
   std::size_t out = 0;
   for (const Value& part : key)
-    out += 1 + std::max<std::size_t>(1, rows::most_key_bytes(part) * kMostOfAnEscape);  // a `:`; an empty part is `%`
+    out += 1 + std::max<std::size_t>(1, rows::most_key_bytes(part) * rows::kMostOfAnEscape);  // a `:`; an empty part is `%`
   return out;
 }
 

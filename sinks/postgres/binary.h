@@ -86,11 +86,11 @@ bool encode_plain(std::string& out, const Value& value, const Type& type);
 // out of its range, or not of its kind. On an error `out` may hold a part of the field.
 Result<void> encode_field(std::string& out, const Value& value, const Type& type);
 
-// The same question for most values, answered without a Result: true only where check_value() finds nothing wrong.
-bool passes_plainly(const Value& value, const Type& type);
-
 // Whether encode_field() would take it, and whether PostgreSQL then will, as far as that can be told from the value alone (a NUL in text,
 // \u0000 in JSON, too many digits for numeric(p,s)). For Sink::check().
 Result<void> check_value(const Value& value, const Type& type);
+
+// The same for most values, those of encode_plain(), without making a Result: true only where check_value() finds nothing wrong.
+bool passes_plainly(const Value& value, const Type& type);
 
 }  // namespace foldline::postgres

@@ -87,10 +87,9 @@ void KeyName::append(std::string& out, const Value* key) const {
 }
 
 std::size_t KeyName::most_bytes(const Value* key) const {
-  constexpr std::size_t kMostOfAnEscape = 3;                                                    // %3A for a byte
   std::size_t out = prefix_.size() + tail_.size() + (tags_.empty() ? 0 : tags_.back().size());  // the last tag has the longest number
   for (const Piece& piece : pieces_) {
-    out += piece.literal.size() + rows::most_key_bytes(key[piece.part]) * (piece.escaped ? kMostOfAnEscape : 1);
+    out += piece.literal.size() + rows::most_key_bytes(key[piece.part]) * (piece.escaped ? rows::kMostOfAnEscape : 1);
   }
   return out;
 }

@@ -258,7 +258,7 @@ BENCHMARK_CAPTURE(lane, customers, Workload::customers)->Unit(benchmark::kMillis
 // Sink::check(): what a store asks of every event before it is folded.
 template <class Check>
 void check(benchmark::State& state, const Check& check_one) {
-  Pipeline pipeline(Workload::new_orders, UpTo::project, kBatchRecords);
+  Pipeline pipeline(Workload::new_orders, UpTo::project, kGroup);
   pipeline.run_batch();
   for (auto _ : state) {
     for (const Change& change : pipeline.changes()) {
@@ -315,9 +315,7 @@ BENCHMARK(encode_postgres)->Unit(benchmark::kMillisecond);
 void encode_redis(benchmark::State& state) {
   Pipeline pipeline(Workload::new_orders, UpTo::fold, kBatchRecords);
   pipeline.run_batch();
-  ViewSchema view = pipeline.views()[0];
-  view.kind = "hash";
-  view.store_name = "bench:orders:{order_id}";
+  const ViewSchema view = order_view("hash", "bench:orders:{order_id}");
   const auto layout = redis::make_layout(view, {"bench", 1});
   if (!layout) throw std::runtime_error(layout.error().message);
   const auto rows = pipeline.batch().fold().rows();
@@ -334,8 +332,7 @@ BENCHMARK(encode_redis)->Unit(benchmark::kMillisecond);
 void encode_search(benchmark::State& state) {
   Pipeline pipeline(Workload::new_orders, UpTo::fold, kBatchRecords);
   pipeline.run_batch();
-  ViewSchema view = pipeline.views()[0];
-  view.kind = "index";
+  const ViewSchema view = order_view("index", "orders");
   const auto layout = elasticsearch::make_layout(view, 0, {"bench", 1});
   if (!layout) throw std::runtime_error(layout.error().message);
   const auto rows = pipeline.batch().fold().rows();

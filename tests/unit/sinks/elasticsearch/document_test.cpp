@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "common/time.h"
+#include "tests/unit/sinks/changes.h"
 
 namespace foldline::elasticsearch {
 namespace {
@@ -53,21 +53,7 @@ TEST(DocumentId, EqualDecimalsHaveOneId) {
 
 // The limit of an _id is asked without writing it.
 TEST(DocumentId, MostBytesAreNeverFewerThanAreWritten) {
-  const std::vector<Value> parts = {Value::text(""),
-                                    Value::text("::%%"),
-                                    Value::text("plain"),
-                                    Value::json("[1,2]"),
-                                    Value::bytes("a"),
-                                    Value::bytes("\xff\xfe\xfd\xfc"),
-                                    Value::boolean(false),
-                                    Value::integer(INT64_MIN),
-                                    Value::timestamp(kMinTimestampUs),
-                                    Value::timestamp(kMaxTimestampUs),
-                                    Value::date(-719'162),
-                                    Value::uuid(Uuid{}),
-                                    Value::interval(INT64_MIN),
-                                    Value::floating(-1.2345678901234567e-300),
-                                    Value::decimal(*Decimal::parse("-0.00000000000000000001"))};
+  const std::vector<Value> parts = parts_of_every_kind();
   for (const Value& x : parts) {
     EXPECT_LE(id_of({x}).size(), most_document_id_bytes({&x, 1})) << id_of({x});
     for (const Value& y : parts) {

@@ -7,6 +7,7 @@
 #include "sinks/postgres/binary.h"
 #include "sinks/postgres/check_change.h"
 #include "sinks/postgres/sink.h"
+#include "tests/unit/sinks/changes.h"
 
 namespace foldline::postgres {
 namespace {
@@ -207,12 +208,7 @@ TEST(PostgresCheck, RefusesOneChangeFromTheSchemaAlone) {
   View view;
   const PostgresSink sink(std::make_shared<StoreShared>());
   const auto checked = [&](const Value& key, const Value& assigned) {
-    Change change;
-    change.key = &key;
-    const Assignment assignment{0, Op::set, assigned};
-    change.assignments = {&assignment, 1};
-    const auto ok = sink.check(view.schema, change);
-    return ok ? std::string() : ok.error().message;
+    return said_of(&key, assigned, [&](const Change& change) { return sink.check(view.schema, change); });
   };
   const std::string long_key(kMaxKeyBytes + 1, 'x');
   EXPECT_EQ(checked(Value::text("a"), Value::integer(1)), "");

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include "tests/unit/sinks/changes.h"
+
 namespace foldline::redis {
 namespace {
 
@@ -28,12 +30,7 @@ class RedisCheck : public ::testing::Test {
   }
   // Empty: it can be held.
   std::string checked(const std::vector<Value>& key, const Value& assigned = Value::integer(1)) {
-    Change change;
-    change.key = key.data();
-    const Assignment assignment{0, Op::set, assigned};
-    change.assignments = {&assignment, 1};
-    const auto ok = check_change(layout_, view_, change);
-    return ok ? std::string() : ok.error().message;
+    return said_of(key.data(), assigned, [this](const Change& change) { return check_change(layout_, view_, change); });
   }
 
   ViewSchema view_;

@@ -7,8 +7,8 @@
 #include <random>
 #include <set>
 
-#include "common/time.h"
 #include "sinks/redis/checkpoints.h"
+#include "tests/unit/sinks/changes.h"
 
 namespace foldline::redis {
 namespace {
@@ -207,21 +207,7 @@ TEST(KeyName, APrefixIsWrittenAndIsNoPartOfTheName) {
 
 // The limit is asked without writing the name.
 TEST(KeyName, MostBytesAreNeverFewerThanAreWritten) {
-  const std::vector<Value> parts = {Value::text(""),
-                                    Value::text("::%%"),
-                                    Value::text("plain"),
-                                    Value::json("[1,2]"),
-                                    Value::bytes("a"),
-                                    Value::bytes("\xff\xfe\xfd\xfc"),
-                                    Value::boolean(false),
-                                    Value::integer(INT64_MIN),
-                                    Value::timestamp(kMinTimestampUs),
-                                    Value::timestamp(kMaxTimestampUs),
-                                    Value::date(-719'162),
-                                    Value::uuid(Uuid{}),
-                                    Value::interval(INT64_MIN),
-                                    Value::floating(-1.2345678901234567e-300),
-                                    Value::decimal(*Decimal::parse("-0.00000000000000000001"))};
+  const std::vector<Value> parts = parts_of_every_kind();
   for (const bool in_a_cluster : {false, true}) {
     auto name = KeyName::parse("n:{x}:{y}:end", {part("x", TypeKind::text), part("y", TypeKind::text)}, -1);
     ASSERT_TRUE(name);
