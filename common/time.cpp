@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "common/decimal.h"  // int128
+#include "common/same_text.h"
 
 namespace foldline {
 namespace {
@@ -45,6 +46,13 @@ int days_in_month(int year, int month) {
   return month == 2 && is_leap(year) ? 29 : kDays[static_cast<std::size_t>(month - 1)];
 }
 
+// Two digits; above 99 when one of them is none.
+inline unsigned two_digits(const char* at) {
+  const unsigned tens = static_cast<unsigned char>(at[0]) - unsigned{'0'};
+  const unsigned ones = static_cast<unsigned char>(at[1]) - unsigned{'0'};
+  return tens <= 9 && ones <= 9 ? tens * 10 + ones : 100;
+}
+
 // The last date that this thread has read: events that follow each other are mostly of one day.
 struct LastDate {
   std::array<char, 10> text{'1', '9', '7', '0', '-', '0', '1', '-', '0', '1'};
@@ -54,8 +62,9 @@ thread_local LastDate last_date;
 
 // YYYY-MM-DD at the start of `text` (at least 10 characters long), or false.
 bool read_date(std::string_view text, std::int64_t& days) {
-  if (std::memcmp(text.data(), last_date.text.data(), last_date.text.size()) == 0) {
-    days = last_date.days;
+  LastDate& last = last_date;
+  if (same_text(text.substr(0, last.text.size()), {last.text.data(), last.text.size()})) {
+    days = last.days;
     return true;
   }
   const int year = digits(text, 0, 4);
@@ -63,8 +72,8 @@ bool read_date(std::string_view text, std::int64_t& days) {
   const int day = digits(text, 8, 2);
   if (year < 1 || text[4] != '-' || text[7] != '-' || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return false;
   days = days_from_civil({year, month, day});
-  std::copy_n(text.begin(), last_date.text.size(), last_date.text.begin());
-  last_date.days = days;
+  std::copy_n(text.begin(), last.text.size(), last.text.begin());
+  last.days = days;
   return true;
 }
 
@@ -140,22 +149,27 @@ CivilDate civil_from_days(std::int64_t days) {
   return out;
 }
 
-Result<std::int64_t> parse_timestamp_us(std::string_view text) {
+std::optional<std::int64_t> read_timestamp_us(std::string_view text) {
   constexpr std::size_t kSecondsEnd = 19;  // 2026-04-03T09:15:00
   std::int64_t days = 0;
-  if (text.size() < kSecondsEnd || !read_date(text, days)) return unreadable(text, "a timestamp", kTimestampHint);
+  if (text.size() < kSecondsEnd || !read_date(text, days)) return std::nullopt;
   const char separator = text[10];
-  const int hour = digits(text, 11, 2);
-  const int minute = digits(text, 14, 2);
-  const int second = digits(text, 17, 2);  // 60 is a leap second: the next second's start, as in Postgres
+  const unsigned hour = two_digits(text.data() + 11);
+  const unsigned minute = two_digits(text.data() + 14);
+  const unsigned second = two_digits(text.data() + 17);  // 60 is a leap second: the next second's start, as in Postgres
   std::size_t at = kSecondsEnd;
   std::int64_t micros = 0;
   std::int64_t offset_us = 0;
-  bool good = (separator == 'T' || separator == 't' || separator == ' ') && text[13] == ':' && text[16] == ':' && hour >= 0 && hour <= 23 &&
-              minute >= 0 && minute <= 59 && second >= 0 && second <= 60;
-  if (good && at < text.size() && text[at] == '.') good = read_fraction(text, at, micros);
-  if (!good || !read_offset(text, at, offset_us)) return unreadable(text, "a timestamp", kTimestampHint);
+  if (separator != 'T' && separator != 't' && separator != ' ') return std::nullopt;
+  if (text[13] != ':' || text[16] != ':' || hour > 23 || minute > 59 || second > 60) return std::nullopt;
+  if (at < text.size() && text[at] == '.' && !read_fraction(text, at, micros)) return std::nullopt;
+  if (!read_offset(text, at, offset_us)) return std::nullopt;
   return days * kDayUs + hour * kHourUs + minute * kMinuteUs + second * kSecondUs + micros - offset_us;
+}
+
+Result<std::int64_t> parse_timestamp_us(std::string_view text) {
+  if (const auto time_us = read_timestamp_us(text)) return *time_us;
+  return unreadable(text, "a timestamp", kTimestampHint);
 }
 
 Result<std::int64_t> parse_date_days(std::string_view text) {

@@ -13,6 +13,7 @@ namespace foldline {
 
 // RFC 3339 with any offset; also without one (UTC), with a space for the T, and with up to 9 digits of fraction (cut to µs).
 Result<std::int64_t> parse_timestamp_us(std::string_view text);
+std::optional<std::int64_t> read_timestamp_us(std::string_view text);  // the same, for who needs no message
 // 2026-04-03
 Result<std::int64_t> parse_date_days(std::string_view text);
 std::string format_timestamp(std::int64_t micros_since_1970);  // 2026-04-03T09:15:00.250000Z; whole seconds without a fraction

@@ -27,7 +27,7 @@ bool Lane::Impl::worth_committing(Instant now) const {
   if (sealed || !unstarted.empty()) return true;
   if (!building) return false;
   // What was read and not looked at yet is not the batch's so far.
-  if (building->processed > 0 && building->processed == building->entries().size()) return true;
+  if (building->processed > 0 && building->processed == building->entries().size()) return !filling(now);
   if (building->closed) return true;
   if (!draining && now < idle_commit_at) return false;
   for (std::uint32_t slot = 0; slot < partitions.size(); ++slot) {
@@ -35,6 +35,9 @@ bool Lane::Impl::worth_committing(Instant now) const {
   }
   return false;
 }
+
+// Never without a record just taken, so whoever waits here is stepped again at once. `now` may be Instant::max().
+bool Lane::Impl::filling(Instant now) const { return log_has_more && has_room() && now - building_since < options.fill_within; }
 
 bool Lane::Impl::start_commit(Instant now) {
   if (job || now < retry_at) return false;
@@ -78,6 +81,7 @@ Sealed Lane::Impl::seal_building(Instant now) {
   out.ends = {out.batch->entries().size()};
   building = carry ? std::move(carry) : take_batch();
   carry.reset();
+  building_since = now;
   idle_commit_at = now + options.idle_commit_interval;
   return out;
 }

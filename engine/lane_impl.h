@@ -247,6 +247,7 @@ struct Lane::Impl final : LogVisitor {
   bool read(Instant now);
   void verify_log();
   void process();
+  Hash128 event_id_hash(const Event& event);
   void decode(std::size_t index);
   void project(std::size_t index);
   bool fold(std::size_t index);  // false: the batch is cut before this entry
@@ -261,6 +262,7 @@ struct Lane::Impl final : LogVisitor {
   // lane_commit.cpp
   bool start_commit(Instant now);
   [[nodiscard]] bool worth_committing(Instant now) const;
+  [[nodiscard]] bool filling(Instant now) const;
   void seal(Instant now);
   Sealed seal_building(Instant now);
   void publish_sealed();
@@ -320,6 +322,8 @@ struct Lane::Impl final : LogVisitor {
   Backoff backoff;
   bool recheck_before_retry = false;
   Instant recheck_at{};
+  Instant building_since{};                           // the batch before was sealed
+  bool log_has_more = false;                          // the last poll gave all that it was asked for
   Instant idle_commit_at{};                           // not before it a commit that only follows the log's end
   bool log_distrusted = false;                        // G6: it is to be opened again before anything more is taken from it
   std::optional<Instant> full_since;                  // nothing has been taken from the log since, for want of room
@@ -330,6 +334,7 @@ struct Lane::Impl final : LogVisitor {
   Error stop_error;                                   // of a stopped or fenced lane
 
   // Of process(): reused.
+  EventIdHash id_hash;
   ChangeList changes;  // of one event, without what is late or applied already
   std::size_t late_changes = 0;
   bool nothing_left = false;  // the event changes nothing

@@ -17,14 +17,14 @@ constexpr std::size_t kGroup = kDecodedTogether;
 // The client fetches nothing while its queue is full, so it would not see a topic go and come again. Longer than a slow commit takes.
 constexpr Duration kUnwatched = std::chrono::seconds(15);
 
-Hash128 event_id_hash(const Event& event) {
+}  // namespace
+
+Hash128 Lane::Impl::event_id_hash(const Event& event) {
   if (event.replay != nullptr) return hash_event_id({}, event.replay->identity);  // G14: let through once, although its own ID is known
   std::string_view source;
   if (event.slots.size() > kSlotSource && event.slots[kSlotSource].is(Kind::text)) source = event.slots[kSlotSource].as_text();
-  return hash_event_id(source, event.id);
+  return id_hash(source, event.id);
 }
-
-}  // namespace
 
 std::size_t Lane::Impl::max_batch_rows() const { return std::min(deps.traits.max_batch_rows, deps.sink.batch_rows()); }
 
@@ -36,14 +36,16 @@ bool Lane::Impl::has_room() const {
 bool Lane::Impl::read(Instant now) {
   const auto started = std::chrono::steady_clock::now();  // for the statistics only
   taken = 0;
+  log_has_more = false;
   const auto left = [this] { return building->entries().size() - building->processed; };  // behind a cut
   if (!has_room()) {
     if (!full_since) full_since = now;
   } else if (!draining && left() == 0) {
     if (full_since && now - *full_since >= kUnwatched) log_distrusted = true;
     full_since.reset();
-    const std::size_t room = options.max_batch_records - building->entries().size();
-    if (!log_distrusted) deps.log.poll(std::min(options.max_poll_records, room), *this);
+    const std::size_t wanted = std::min(options.max_poll_records, options.max_batch_records - building->entries().size());
+    if (!log_distrusted) deps.log.poll(wanted, *this);
+    log_has_more = taken >= wanted;
   }
   if (left() == 0) {
     handle_lost();

@@ -24,58 +24,60 @@ constexpr std::uint32_t kLongestPause = 1U << 20U;
 
 #if defined(__SSE2__)
 
-bool same_bytes(const char* a, const char* b, std::size_t size) {
-  for (; size > kBlock; size -= kBlock, a += kBlock, b += kBlock) {
-    const __m128i equal =
-        _mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a)), _mm_loadu_si128(reinterpret_cast<const __m128i*>(b)));
-    if (_mm_movemask_epi8(equal) != 0xFFFF) return false;
+[[gnu::always_inline]] inline __m128i load(const char* at) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at)); }
+
+// The first 16 bytes and the last 16, of which `mask` tells what counts; where there are more, those between them in blocks. Most literals
+// have at most 32 bytes, and then nothing is decided on the way.
+[[gnu::always_inline]] inline bool same_bytes(const char* a, const char* b, std::size_t last_block, std::uint32_t mask) {
+  const __m128i first = _mm_cmpeq_epi8(load(a), load(b));
+  const __m128i last = _mm_cmpeq_epi8(load(a + last_block), load(b + last_block));
+  if ((~static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_and_si128(first, last))) & mask) != 0) return false;
+  for (std::size_t i = kBlock; i < last_block; i += kBlock) {
+    if (_mm_movemask_epi8(_mm_cmpeq_epi8(load(a + i), load(b + i))) != 0xFFFF) return false;
   }
-  const __m128i equal =
-      _mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a)), _mm_loadu_si128(reinterpret_cast<const __m128i*>(b)));
-  const auto wanted = (std::uint32_t{1} << size) - 1;
-  return (static_cast<std::uint32_t>(_mm_movemask_epi8(equal)) & wanted) == wanted;
+  return true;
 }
 
-// Up to the first quote, backslash or control character. `high`: whether a byte above 127 stands before it; what stands behind it, in the
-// next member or behind the record, says nothing of this text.
-const char* skip_plain_text(const char* at, const char* end, bool& high) {
-  const __m128i quote = _mm_set1_epi8('"');
+// Up to the first quote, backslash or control character. `high`: other than 0 if a byte above 127 stands before it; what stands behind it,
+// in the next member or behind the record, says nothing of this text.
+[[gnu::always_inline]] inline const char* skip_plain_text(const char* at, const char* end, std::uint32_t& high) {
   const __m128i backslash = _mm_set1_epi8('\\');
-  const __m128i last_control = _mm_set1_epi8(0x1F);
-  std::uint32_t above = 0;
+  // A quote is 0x22: with that bit turned, it and the control characters are all there is up to 0x20.
+  const __m128i two = _mm_set1_epi8(2);
+  const __m128i last_stop = _mm_set1_epi8(0x20);
   for (; at < end; at += kBlock) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-    const __m128i stops = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)), control);
+    const __m128i bytes = load(at);
+    const __m128i turned = _mm_xor_si128(bytes, two);
+    const __m128i stops = _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(turned, last_stop), turned), _mm_cmpeq_epi8(bytes, backslash));
     const auto here = static_cast<std::uint32_t>(_mm_movemask_epi8(bytes));
     if (const auto found = static_cast<std::uint32_t>(_mm_movemask_epi8(stops)); found != 0) {
-      above |= here & (found - 1) & ~found;  // the bits below its lowest one
-      at += std::countr_zero(found);
-      break;
+      high |= here & (found - 1) & ~found;  // the bits below its lowest one
+      return at + std::countr_zero(found);
     }
-    above |= here;
+    high |= here;
   }
-  high = high || above != 0;
   return at;
 }
 
 #else
 
-bool same_bytes(const char* a, const char* b, std::size_t size) { return std::memcmp(a, b, size) == 0; }
+bool same_bytes(const char* a, const char* b, std::size_t last_block, std::uint32_t mask) {
+  return std::memcmp(a, b, last_block + static_cast<std::size_t>(std::popcount(mask))) == 0;
+}
 
-const char* skip_plain_text(const char* at, const char* end, bool& high) {
+const char* skip_plain_text(const char* at, const char* end, std::uint32_t& high) {
   for (; at < end; ++at) {
     const auto c = static_cast<unsigned char>(*at);
     if (c == '"' || c == '\\' || c < 0x20) break;
-    high = high || c > 0x7F;
+    high |= c & 0x80U;
   }
   return at;
 }
 
 #endif
 
-void put(std::span<Value> slots, std::int32_t slot, const Value& value) {
-  if (slot >= 0) slots[static_cast<std::size_t>(slot)] = value;
+void put(Value* slots, std::int32_t slot, const Value& value) {
+  if (slot >= 0) slots[slot] = value;
 }
 
 }  // namespace
@@ -99,7 +101,7 @@ void JsonShape::forget() {
   names_.clear();
 }
 
-bool JsonShape::worth_trying() {
+bool JsonShape::look_how_it_goes() {
   if (!possible_) return false;
   if (pause_ > 0) {
     --pause_;
@@ -119,33 +121,33 @@ bool JsonShape::worth_trying() {
   return pause_ == 0;
 }
 
-inline const JsonShape::Edge* JsonShape::find(const State& state, const Cursor& cursor) const {
-  const auto left = static_cast<std::size_t>(cursor.end - cursor.at);
-  for (std::size_t i = 0; i < state.count; ++i) {
-    const Edge& edge = state.edges[i];
-    if (edge.size_bytes <= left && same_bytes(cursor.at, literals_.data() + edge.literal, edge.size_bytes)) return &edge;
+[[gnu::always_inline]] inline const JsonShape::Edge* JsonShape::find(const State& state, const char* at, const char* end) const {
+  const auto left = static_cast<std::size_t>(end - at);
+  const char* const literals = literals_.data();
+  for (const Edge *edge = state.edges.data(), *const behind = edge + state.count; edge != behind; ++edge) {
+    if (edge->size_bytes <= left && same_bytes(at, literals + edge->literal, edge->last_block, edge->last_block_mask)) return edge;
   }
   return nullptr;
 }
 
-// `cursor.at` stands at the literal's beginning. False: an object with paths below it comes twice, and only the last one counts.
-bool JsonShape::act(const Edge& edge, Cursor& cursor) {
-  for (std::size_t i = edge.first_action; i < edge.first_action + std::size_t{edge.action_count}; ++i) {
-    const Action& action = actions_[i];
-    Capture& capture = captures_[action.index % kMaxDepth];
-    switch (action.step) {
+// `at`: the literal's beginning. False: an object with paths below it comes twice, and only the last one counts.
+bool JsonShape::act(const Edge& edge, const char* at, Reading& reading) {
+  const Action* action = actions_.data() + edge.first_action;
+  for (const Action* const behind = action + edge.action_count; action != behind; ++action) {
+    Capture& capture = captures_[action->index % kMaxDepth];
+    switch (action->step) {
       case Step::mark: {
-        const std::uint64_t mark = std::uint64_t{1} << action.index;
-        if ((cursor.marks & mark) != 0) return false;
-        cursor.marks |= mark;
+        const std::uint64_t mark = std::uint64_t{1} << action->index;
+        if ((reading.marks & mark) != 0) return false;
+        reading.marks |= mark;
         break;
       }
-      case Step::open: capture = {cursor.at + action.at, 0}; break;
+      case Step::open: capture = {at + action->at, 0}; break;
       case Step::comma: ++capture.commas; break;
       case Step::close:
       case Step::close_empty: {
-        const std::string_view text(capture.begin, static_cast<std::size_t>(cursor.at + action.at - capture.begin));
-        put(cursor.slots, action.slot, Value::json(text, action.step == Step::close ? capture.commas + 1 : 0));
+        const std::string_view text(capture.begin, static_cast<std::size_t>(at + action->at - capture.begin));
+        put(reading.slots, action->slot, Value::json(text, action->step == Step::close ? capture.commas + 1 : 0));
         break;
       }
     }
@@ -153,113 +155,117 @@ bool JsonShape::act(const Edge& edge, Cursor& cursor) {
   return true;
 }
 
-inline bool JsonShape::read_text(Cursor& cursor, std::int32_t slot) {
-  const char* const from = cursor.at;
-  const char* const stop = skip_plain_text(from, cursor.end, cursor.maybe_not_ascii);
-  if (stop >= cursor.end) return false;
-  cursor.at = stop;
-  if (*stop != '"') return *stop == '\\' && read_escaped_text(cursor, from, slot);
-  put(cursor.slots, slot, Value::text({from, static_cast<std::size_t>(stop - from)}));
-  return true;
+[[gnu::always_inline]] inline const char* JsonShape::read_text(const char* at, Reading& reading, std::int32_t slot) {
+  const char* const stop = skip_plain_text(at, reading.end, reading.not_ascii);
+  if (stop >= reading.end) return nullptr;
+  if (*stop != '"') return *stop == '\\' ? read_escaped_text(at, reading, slot) : nullptr;
+  put(reading.slots, slot, Value::text({at, static_cast<std::size_t>(stop - at)}));
+  return stop;
 }
 
-bool JsonShape::read_escaped_text(Cursor& cursor, const char* from, std::int32_t slot) {
-  const std::string_view rest(from - 1, static_cast<std::size_t>(cursor.end - from + 1));
+const char* JsonShape::read_escaped_text(const char* at, Reading& reading, std::int32_t slot) {
+  const std::string_view rest(at - 1, static_cast<std::size_t>(reading.end - at + 1));
   const std::size_t size = json_value_size(rest, 0);  // with its quotes
-  if (size == 0) return false;
-  cursor.at = from + size - 2;
-  cursor.maybe_not_ascii = true;
-  if (slot < 0) return true;
-  Value value;
-  if (read_scalar(rest.substr(0, size), value, cursor.arena) != ScalarProblem::none) return false;
-  put(cursor.slots, slot, value);
-  return true;
+  if (size == 0) return nullptr;
+  reading.not_ascii = 1;
+  if (slot >= 0) {
+    Value value;
+    if (read_scalar(rest.substr(0, size), value, reading.arena) != ScalarProblem::none) return nullptr;
+    put(reading.slots, slot, value);
+  }
+  return at + size - 2;
 }
 
 // Up to seven digits: eight bytes at once, as in simdjson's parse_eight_digits_unrolled. Everything else is read_token's.
-inline bool JsonShape::read_number(Cursor& cursor, std::int32_t slot) {
-  if constexpr (std::endian::native != std::endian::little) return read_token(cursor, slot);
+[[gnu::always_inline]] inline const char* JsonShape::read_number(const char* at, Reading& reading, std::int32_t slot) {
+  if constexpr (std::endian::native != std::endian::little) return read_token(at, reading, slot);
   constexpr std::uint64_t kZeros = 0x3030303030303030;
   std::uint64_t eight = 0;
-  std::memcpy(&eight, cursor.at, sizeof eight);
+  std::memcpy(&eight, at, sizeof eight);
   eight ^= kZeros;                                                                           // a digit is now 0 to 9
   const std::uint64_t others = ((eight + 0x7676767676767676) | eight) & 0x8080808080808080;  // right up to the first that is no digit
-  const auto digits = static_cast<std::size_t>(std::countr_zero(others)) / 8;
-  if (digits == 0 || digits >= sizeof eight || cursor.at + digits > cursor.end) return read_token(cursor, slot);
-  const char next = cursor.at[digits];
-  if (next == '.' || next == 'e' || next == 'E' || (*cursor.at == '0' && digits > 1)) return read_token(cursor, slot);
+  if ((others & 0x80) != 0 || others == 0) return read_token(at, reading, slot);             // no digit, or eight
+  const auto bits = static_cast<unsigned>(std::countr_zero(others)) & ~7U;
+  const char* const stop = at + bits / 8;
+  const char next = *stop;
+  if (stop > reading.end || next == '.' || (next | 0x20) == 'e' || ((eight & 0xFF) == 0 && bits > 8)) return read_token(at, reading, slot);
   if (slot >= 0) {
-    eight <<= 8 * (sizeof eight - digits);
+    eight <<= 8 * sizeof eight - bits;
     eight = eight * 10 + (eight >> 8U);
     const std::uint64_t low = (eight & 0x000000FF000000FF) * 0x000F424000000064;
     const std::uint64_t high = ((eight >> 16U) & 0x000000FF000000FF) * 0x0000271000000001;
-    put(cursor.slots, slot, Value::integer(static_cast<std::int64_t>(((low + high) >> 32U) & 0xFFFFFFFF)));
+    put(reading.slots, slot, Value::integer(static_cast<std::int64_t>(((low + high) >> 32U) & 0xFFFFFFFF)));
   }
-  cursor.at += digits;
-  return true;
+  return stop;
 }
 
-bool JsonShape::read_token(Cursor& cursor, std::int32_t slot) {
-  const std::string_view rest(cursor.at, static_cast<std::size_t>(cursor.end - cursor.at));
+const char* JsonShape::read_token(const char* at, Reading& reading, std::int32_t slot) {
+  const std::string_view rest(at, static_cast<std::size_t>(reading.end - at));
   const std::size_t size = json_value_size(rest, 0);  // a scalar: the caller has seen its first character, or the next literal won't fit
-  if (size == 0) return false;
+  if (size == 0) return nullptr;
   Value value;
-  if (slot >= 0 && read_scalar(rest.substr(0, size), value, cursor.arena) != ScalarProblem::none) return false;
-  put(cursor.slots, slot, value);
-  cursor.at += size;
-  return true;
+  if (slot >= 0 && read_scalar(rest.substr(0, size), value, reading.arena) != ScalarProblem::none) return nullptr;
+  put(reading.slots, slot, value);
+  return at + size;
 }
 
-bool JsonShape::read_word(Cursor& cursor, std::int32_t slot) {
-  const std::string_view rest(cursor.at, static_cast<std::size_t>(cursor.end - cursor.at));
+const char* JsonShape::read_word(const char* at, Reading& reading, std::int32_t slot) {
+  const std::string_view rest(at, static_cast<std::size_t>(reading.end - at));
   const auto take = [&](std::string_view word, const Value& value) {
     if (!rest.starts_with(word)) return false;
-    put(cursor.slots, slot, value);
-    cursor.at += word.size();
+    put(reading.slots, slot, value);
+    at += word.size();
     return true;
   };
-  return take("true", Value::boolean(true)) || take("null", Value::null()) || take("false", Value::boolean(false));
+  return take("true", Value::boolean(true)) || take("null", Value::null()) || take("false", Value::boolean(false)) ? at : nullptr;
 }
 
-bool JsonShape::read_opaque(Cursor& cursor, std::int32_t slot) {
-  const std::string_view rest(cursor.at, static_cast<std::size_t>(cursor.end - cursor.at));
-  if (rest.empty() || (rest[0] != '{' && rest[0] != '[')) return read_token(cursor, slot);
+const char* JsonShape::read_opaque(const char* at, Reading& reading, std::int32_t slot) {
+  const std::string_view rest(at, static_cast<std::size_t>(reading.end - at));
+  if (rest.empty() || (rest[0] != '{' && rest[0] != '[')) return read_token(at, reading, slot);
   const std::size_t size = json_value_size(rest, kMaxOpaqueDepth);
-  if (size == 0) return false;
-  put(cursor.slots, slot, Value::json(rest.substr(0, size)));
-  cursor.at += size;
-  cursor.maybe_not_ascii = true;
-  return true;
+  if (size == 0) return nullptr;
+  put(reading.slots, slot, Value::json(rest.substr(0, size)));
+  reading.not_ascii = 1;
+  return at + size;
 }
 
-bool JsonShape::read_all(Cursor& cursor) {
-  std::size_t state = 0;
+const char* JsonShape::read_rare(const char* at, Reading& reading, const Edge& edge) {
+  return edge.next == Next::word ? read_word(at, reading, edge.slot) : read_opaque(at, reading, edge.slot);
+}
+
+bool JsonShape::read_all(const char* at, Reading& of_caller) {
+  Reading reading = of_caller;  // whose address goes nowhere on the usual way
+  const State* const states = states_.data();
+  const State* state = states;
   for (;;) {
-    const Edge* const edge = find(states_[state], cursor);
-    if (edge == nullptr || (edge->action_count > 0 && !act(*edge, cursor))) return false;
-    cursor.at += edge->size_bytes;
-    bool taken = false;
-    switch (edge->next) {
-      case Next::text: taken = read_text(cursor, edge->slot); break;
-      case Next::number: taken = read_number(cursor, edge->slot); break;
-      case Next::word: taken = read_word(cursor, edge->slot); break;
-      case Next::opaque: taken = read_opaque(cursor, edge->slot); break;
-      case Next::end: return cursor.at == cursor.end;
+    const Edge* const edge = find(*state, at, reading.end);
+    if (edge == nullptr || (edge->action_count > 0 && !act(*edge, at, reading))) return false;
+    at += edge->size_bytes;
+    if (edge->next == Next::text) {
+      at = read_text(at, reading, edge->slot);
+    } else if (edge->next == Next::number) {
+      at = read_number(at, reading, edge->slot);
+    } else if (edge->next == Next::end) {
+      of_caller.not_ascii = reading.not_ascii;
+      return at == reading.end;
+    } else {
+      at = read_rare(at, reading, *edge);
     }
-    if (!taken) return false;
-    state = edge->target;
+    if (at == nullptr) return false;
+    state = states + edge->target;
   }
 }
 
 bool JsonShape::read(std::string_view bytes, std::span<Value> slots, Arena& arena) {
-  Cursor cursor{bytes.data(), bytes.data() + bytes.size(), slots, arena, 0, false};
-  const bool known =
-      bytes.size() <= kMaxTextBytes && read_all(cursor) && (!cursor.maybe_not_ascii || simdjson::validate_utf8(bytes.data(), bytes.size()));
+  Reading reading{bytes.data() + bytes.size(), slots.data(), arena, 0, 0};
+  const bool known = bytes.size() <= kMaxTextBytes && read_all(bytes.data(), reading) &&
+                     (reading.not_ascii == 0 || simdjson::validate_utf8(bytes.data(), bytes.size()));
   if (!known) {
     ++missed_;
     return false;
   }
-  if (plan_->root().slot >= 0) put(slots, plan_->root().slot, Value::json(trim_json(bytes)));
+  if (plan_->root().slot >= 0) put(slots.data(), plan_->root().slot, Value::json(trim_json(bytes)));
   return true;
 }
 

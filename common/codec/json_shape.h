@@ -53,7 +53,13 @@ class JsonShape {
 
   // False: this plan has what shapes don't know (Debezium's rows, JSON inside texts, a text that stands for "absent"), or records keep
   // missing. Asked once for each record.
-  bool worth_trying();
+  bool worth_trying() {
+    if (possible_ && pause_ == 0 && tried_ + 1 < kTries) {
+      ++tried_;
+      return true;
+    }
+    return look_how_it_goes();
+  }
 
   [[nodiscard]] std::size_t state_count() const { return states_.size(); }
 
@@ -85,6 +91,8 @@ class JsonShape {
   struct Edge {
     std::uint32_t literal = 0;  // in literals_
     std::uint16_t size_bytes = 0;
+    std::uint16_t last_block = 0;       // where its last 16 bytes begin; 0: it has no more
+    std::uint16_t last_block_mask = 0;  // which of them are the literal's, a bit each
     Next next = Next::end;
     std::uint8_t action_count = 0;
     std::int32_t slot = -1;  // of the value behind the literal
@@ -99,25 +107,27 @@ class JsonShape {
     const char* begin;
     std::uint32_t commas;
   };
-  // A record while it is read.
-  struct Cursor {
-    const char* at;
+  // A record while it is read. Its place in the text is handed from one call to the next instead, so that it stays in a register.
+  struct Reading {
     const char* end;
-    std::span<Value> slots;
+    Value* slots;
     Arena& arena;
     std::uint64_t marks = 0;
-    bool maybe_not_ascii = false;  // UTF-8 is checked for the record as a whole, and only if there is anything to check
+    std::uint32_t not_ascii = 0;  // other than 0: UTF-8 is checked, for the record as a whole
   };
 
-  const Edge* find(const State& state, const Cursor& cursor) const;
-  bool act(const Edge& edge, Cursor& cursor);
-  static bool read_text(Cursor& cursor, std::int32_t slot);
-  static bool read_escaped_text(Cursor& cursor, const char* from, std::int32_t slot);
-  static bool read_number(Cursor& cursor, std::int32_t slot);
-  static bool read_token(Cursor& cursor, std::int32_t slot);
-  static bool read_word(Cursor& cursor, std::int32_t slot);
-  static bool read_opaque(Cursor& cursor, std::int32_t slot);
-  bool read_all(Cursor& cursor);
+  // Each reads a value that begins at `at` and answers where it ends; nullptr: not known here.
+  static const char* read_text(const char* at, Reading& reading, std::int32_t slot);
+  static const char* read_escaped_text(const char* at, Reading& reading, std::int32_t slot);
+  static const char* read_number(const char* at, Reading& reading, std::int32_t slot);
+  static const char* read_token(const char* at, Reading& reading, std::int32_t slot);
+  static const char* read_word(const char* at, Reading& reading, std::int32_t slot);
+  static const char* read_opaque(const char* at, Reading& reading, std::int32_t slot);
+  static const char* read_rare(const char* at, Reading& reading, const Edge& edge);
+  const Edge* find(const State& state, const char* at, const char* end) const;
+  bool act(const Edge& edge, const char* at, Reading& reading);
+  bool read_all(const char* at, Reading& reading);
+  bool look_how_it_goes();
   void forget();
 
   const JsonPlan* plan_;

@@ -160,8 +160,12 @@ class JsonShapeLearner {
       target = at->second;
       if (is_new) shape_.states_.emplace_back();
     }
+    constexpr std::size_t kBlock = 16;
+    const std::size_t last_block = literal.size() > kBlock ? literal.size() - kBlock : 0;
     insert(shape_.states_[state_], {.literal = keep(literal),
                                     .size_bytes = static_cast<std::uint16_t>(literal.size()),
+                                    .last_block = static_cast<std::uint16_t>(last_block),
+                                    .last_block_mask = static_cast<std::uint16_t>((1U << (literal.size() - last_block)) - 1U),
                                     .next = next,
                                     .action_count = static_cast<std::uint8_t>(actions.size()),
                                     .slot = slot,

@@ -67,39 +67,45 @@ std::optional<std::string_view> attribute_text(const Value& value, Arena& arena)
 }
 
 bool is_whole_number(std::string_view text) {
-  if (!text.empty() && text[0] == '-') text.remove_prefix(1);
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (text.empty() || !is_digit(text.back())) return false;  // most times end with a Z
+  if (text[0] == '-') text.remove_prefix(1);
+  return std::all_of(text.begin(), text.end(), is_digit);
 }
 
-Result<std::int64_t> milliseconds(std::int64_t ms) {
-  if (ms < kMinTimestampUs / 1000 || ms > kMaxTimestampUs / 1000) {
-    return fail(ErrorCode::decode, std::to_string(ms) + " is no time in ms since 1970", "epoch(x, 'us') takes another unit");
-  }
+std::optional<std::int64_t> microseconds(std::int64_t ms) {
+  if (ms < kMinTimestampUs / 1000 || ms > kMaxTimestampUs / 1000) return std::nullopt;
   return ms * 1000;
 }
 
-Result<std::int64_t> attribute_time(const Value& value) {
-  constexpr const char* kHint = "a time is RFC 3339 text or a whole number of ms since 1970; epoch(x, 's') takes another unit";
-  switch (value.kind()) {
-    case Kind::timestamp: return value.as_int();
-    case Kind::integer: return milliseconds(value.as_int());
-    case Kind::decimal:
-      if (const auto whole = value.as_decimal().to_int64()) return milliseconds(*whole);
-      break;
-    case Kind::text: {
-      const std::string_view text = value.as_text();
-      if (is_whole_number(text)) {
-        std::int64_t ms = 0;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
-        if (error == std::errc{} && end == text.data() + text.size()) return milliseconds(ms);
-      } else if (auto parsed = parse_timestamp_us(text)) {
-        return parsed;
-      }
-      break;
-    }
-    default: break;
+std::optional<std::int64_t> whole_number(const Value& value) {
+  if (value.is(Kind::integer)) return value.as_int();
+  if (value.is(Kind::decimal)) {
+    const auto whole = value.as_decimal().to_int64();
+    return whole ? std::optional(*whole) : std::nullopt;
   }
-  return fail(ErrorCode::decode, describe(value) + " is not a time", kHint);
+  if (!value.is(Kind::text) || !is_whole_number(value.as_text())) return std::nullopt;
+  const std::string_view text = value.as_text();
+  std::int64_t out = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc{} && end == text.data() + text.size() ? std::optional(out) : std::nullopt;
+}
+
+// RFC 3339, or ms since 1970.
+std::optional<std::int64_t> attribute_time(const Value& value) {
+  if (value.is(Kind::timestamp)) return value.as_int();
+  if (value.is(Kind::text) && !is_whole_number(value.as_text())) return read_timestamp_us(value.as_text());
+  const auto ms = whole_number(value);
+  return ms ? microseconds(*ms) : std::nullopt;
+}
+
+// Of a value that attribute_time() does not take.
+Error no_time(const Value& value) {
+  if (const auto ms = whole_number(value)) {
+    return {ErrorCode::decode, "time: " + std::to_string(*ms) + " is no time in ms since 1970", "epoch(x, 'us') takes another unit", false};
+  }
+  return {ErrorCode::decode, "time: " + describe(value) + " is not a time",
+          "a time is RFC 3339 text or a whole number of ms since 1970; epoch(x, 's') takes another unit", false};
 }
 
 class SourceDecoder final : public Decoder {
@@ -277,6 +283,10 @@ void SourceDecoder::set_text(Run& run, const Attribute& attribute, const char* n
     run.slots[slot] = value;
     return;
   }
+  if (value.is(Kind::integer)) {
+    run.slots[slot] = Value::text(print_integer(value.as_int(), run.arena));
+    return;
+  }
   const auto text = attribute_text(value, run.arena);
   if (!text) return run.stop({ErrorCode::decode, std::string(name) + ": " + describe(value) + " is no text", {}, false});
   if (is_there(value)) run.slots[slot] = Value::text(*text);
@@ -336,10 +346,10 @@ void SourceDecoder::set_time(Run& run, const Value& of_form) {
   const Value& value = time_ ? evaluate(run, time_, "time", false) : of_form;
   run.event.time_us = run.record.timestamp_us;
   if (!value.is_absent() && !(run.is_tombstone && value.is_null())) {
-    if (auto time = attribute_time(value)) {
+    if (const auto time = attribute_time(value)) {
       run.event.time_us = *time;
     } else {
-      run.stop({ErrorCode::decode, "time: " + time.error().message, time.error().hint, false});
+      run.stop(no_time(value));
     }
   }
   run.slots[kSlotTime] = Value::timestamp(run.event.time_us);

@@ -81,6 +81,7 @@ struct Program::Code {
   std::uint32_t slots_needed = 0;  // that a frame must have
   std::uint32_t root = kNone;
   std::optional<std::uint32_t> bare_slot;
+  std::optional<std::uint32_t> counted_slot;  // the program is size() of this slot and nothing else
 
   [[nodiscard]] std::uint32_t child(const Node& node, std::size_t i) const { return children[node.first + i]; }
 };

@@ -99,6 +99,22 @@ bool check_result(const Ast& ast, const CompileOptions& options, Program::Code& 
   return true;
 }
 
+std::optional<std::uint32_t> slot_that_is_counted(const Program::Code& code) {
+  const Program::Node& root = code.nodes[code.root];
+  if (root.kind != NodeKind::call || root.count != 1 || code.calls[root.a].candidates.front()->name != "size") return std::nullopt;
+  const Program::Node& argument = code.nodes[code.child(root, 0)];
+  return argument.kind == NodeKind::slot ? std::optional(argument.a) : std::nullopt;
+}
+
+// size() of a list that nobody has taken apart, whose elements the reader has counted on the way: no program needs to be run for it.
+bool read_counted(const Program::Code& code, const Frame& frame, Value& out) {
+  const Value& counted = frame.slots[*code.counted_slot];
+  if (!counted.is(Kind::json)) return false;
+  const auto elements = counted.json_elements();
+  if (elements) out = Value::integer(static_cast<std::int64_t>(*elements));
+  return elements.has_value();
+}
+
 }  // namespace
 
 Checked<Program> compile(const AstPtr& ast, std::string_view text, const Scope& scope, PathSet& paths, const CompileOptions& options) {
@@ -113,6 +129,7 @@ Checked<Program> compile(const AstPtr& ast, std::string_view text, const Scope& 
   code->type = root.type;
   code->root = root.node;
   if (bare) code->bare_slot = code->nodes[code->root].a;
+  code->counted_slot = slot_that_is_counted(*code);
   Problem problem;
   if (!code->reads_record && !become_constant(*code, problem)) return tl::unexpected<Problem>(std::move(problem));
   if (!check_result(*ast, options, *code, problem)) return tl::unexpected<Problem>(std::move(problem));
@@ -169,7 +186,7 @@ bool Program::eval(const Frame& frame, Value& out, Error& error) const {
   }
   if (code.bare_slot && !frame.slots[*code.bare_slot].is_absent()) {
     out = frame.slots[*code.bare_slot];
-  } else {
+  } else if (!code.counted_slot || !read_counted(code, frame, out)) {
     Runtime run(*frame.arena, error);
     if (!Evaluator(code, frame.slots, run).eval(code.root, out)) return stop(located(std::move(error), code.text));
   }

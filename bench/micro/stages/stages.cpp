@@ -132,7 +132,7 @@ class Pipeline {
     event.record = &entry.content->record;
     if (up_to_ < UpTo::dedup) return;
     const std::string_view source = event.slots[kSlotSource].as_text();
-    entry.id = hash_event_id(source, event.id);
+    entry.id = id_hash_(source, event.id);
     windows_[entry.slot].prefetch(entry.id);
   }
 
@@ -161,6 +161,7 @@ class Pipeline {
   std::unique_ptr<Projector> projector_;
   std::shared_ptr<const std::vector<AssignedPartition>> assignment_;
   std::vector<IdWindow> windows_;
+  EventIdHash id_hash_;
   std::unique_ptr<Batch> batch_;
   std::unique_ptr<Batch> other_;
   ChangeList changes_;  // of a group

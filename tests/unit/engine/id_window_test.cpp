@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
 #include <random>
@@ -264,4 +265,18 @@ TEST(IdChunk, AMillionIdsLoadInATimeThatAnAssignmentCanWait) {
 }
 
 }  // namespace
+// G14: a source's hash that is kept must not reach the next source's events.
+TEST(EventIdHash, IsTheHashOfSourceAndIdWhateverCameBefore) {
+  EventIdHash id_hash;
+  const std::array<std::string, 6> sources{"", "orders", "orderz", "a-service-with-a-longer-name", "", "orders"};
+  for (const std::string& source : sources) {
+    for (const char* id : {"1", "2", ""}) EXPECT_EQ(id_hash(source, id), hash_event_id(source, id)) << source << '/' << id;
+  }
+  std::string changed = "service-1";  // the caller's buffer is used again
+  const Hash128 before = id_hash(changed, "1");
+  changed.back() = '2';
+  EXPECT_NE(id_hash(changed, "1"), before);
+  EXPECT_EQ(id_hash(changed, "1"), hash_event_id("service-2", "1"));
+}
+
 }  // namespace foldline

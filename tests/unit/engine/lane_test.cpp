@@ -42,6 +42,73 @@ TEST_F(LaneTest, CommitsWhatIsThereAtOnceAndCollectsWhileACommitIsInFlight) {
   expect_as_the_log_says();
 }
 
+// Behind, a commit of a part would cost the store as much as one of the whole.
+TEST_F(LaneTest, ABatchWaitsForTheRestWhileTheLogHasMoreAtHand) {
+  options.max_batch_records = 10;
+  options.max_poll_records = 3;
+  start();
+  settle();
+  const std::uint64_t before = h->stats.batches.load();
+  for (int i = 0; i < 20; ++i) append("|add|k|1");
+  for (int i = 0; i < 3; ++i) {
+    h->lane->step(now);
+    EXPECT_TRUE(h->executor.jobs.empty()) << "nine of ten records, and the last look gave all that it was asked for";
+  }
+  h->lane->step(now);
+  EXPECT_EQ(h->executor.jobs.size(), 1U) << "full";
+  EXPECT_EQ(h->log.position(0), 10);
+  settle();
+  EXPECT_EQ(h->stats.batches.load() - before, 2U);
+  expect_as_the_log_says();
+}
+
+TEST_F(LaneTest, ABatchWaitsForNoMoreThanTheLogHas) {
+  options.max_poll_records = 3;
+  start();
+  settle();
+  for (int i = 0; i < 6; ++i) append("|add|k|1");
+  h->lane->step(now);
+  h->lane->step(now);
+  EXPECT_TRUE(h->executor.jobs.empty()) << "who knows what else is there";
+  h->lane->step(now);
+  EXPECT_EQ(h->executor.jobs.size(), 1U) << "nothing";
+  EXPECT_EQ(h->log.position(0), 6);
+  settle();
+  expect_as_the_log_says();
+}
+
+TEST_F(LaneTest, ABatchWaitsForTheRestOnlySoLong) {
+  options.max_poll_records = 1;
+  start();
+  settle();
+  for (int i = 0; i < 100; ++i) append("|add|k|1");
+  h->lane->step(now);
+  now += options.fill_within - std::chrono::microseconds(1);
+  h->lane->step(now);
+  EXPECT_TRUE(h->executor.jobs.empty());
+  now += std::chrono::microseconds(1);
+  h->lane->step(now);
+  EXPECT_EQ(h->executor.jobs.size(), 1U);
+  EXPECT_EQ(h->log.position(0), 3);
+  settle();
+  expect_as_the_log_says();
+}
+
+TEST_F(LaneTest, WhoDrainsWaitsForNothing) {
+  options.max_poll_records = 1;
+  start();
+  settle();
+  for (int i = 0; i < 100; ++i) append("|add|k|1");
+  h->lane->step(now);
+  EXPECT_TRUE(h->executor.jobs.empty());
+  h->lane->drain(now);
+  h->lane->step(now);
+  EXPECT_EQ(h->executor.jobs.size(), 1U);
+  settle();
+  EXPECT_EQ(h->lane->state(), LaneState::drained);
+  EXPECT_EQ(checkpoint(), 1);
+}
+
 TEST_F(LaneTest, AFullBatchStopsReadingUntilTheSinkIsFree) {
   options.max_batch_records = 10;
   start();
@@ -67,6 +134,7 @@ TEST_F(LaneTest, BytesBoundABatchToo) {
 
 TEST_F(LaneTest, ABatchHoldsNoMoreRowsThanTheSinkAsksForByNow) {
   options.max_poll_records = 1;
+  options.fill_within = {};  // the first record is a batch
   start();
   settle();
   the_store().ask_for_batch_rows(5);

@@ -26,6 +26,7 @@ Simulation::Simulation(std::uint64_t seed) : seed_(seed), random_(seed), next_se
   options_.id_window = static_cast<std::int64_t>(below(3) == 0 ? 1 + below(5) : 10 + below(60));
   options_.max_batch_records = 1 + below(one_in(2) ? 5 : 60);
   options_.max_poll_records = 1 + below(20);
+  if (one_in(2)) options_.fill_within = {};
   options_.stop_above = 1;
   memory::MemoryOptions store_options;
   store_options.domains = one_in(3) ? 2 + static_cast<std::uint32_t>(below(3)) : 1;

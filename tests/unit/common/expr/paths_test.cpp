@@ -141,6 +141,28 @@ TEST_F(Expressions, EnumMembersAreTextsUnlessTheNameMeansSomethingElse) {
   EXPECT_EQ(eval("shipped"), "\"o-1\"");
 }
 
+// The reader counts a list's elements on the way; whether it has must not be seen.
+TEST_F(Expressions, AListIsCountedOnceHoweverItCame) {
+  const auto size = compiled("size(data.items)");
+  ASSERT_TRUE(size);
+  Arena storage;
+  std::vector<Value> slots(paths.slot_count());
+  const auto of = [&](const Value& items) {
+    slots.at(kAttributeSlots) = items;
+    const auto value = size->eval({slots, &storage});
+    return value ? describe(*value) : "error: " + value.error().message;
+  };
+  for (const char* list : {"[]", "[1]", " [1, [2, 3]]", R"({"a": 1, "b": 2, "c": {}})"}) {
+    const std::string plainly = of(Value::json(list));
+    const auto elements = static_cast<std::uint32_t>(std::stoul(plainly));
+    EXPECT_EQ(of(Value::json(list, elements)), plainly) << list;
+  }
+  EXPECT_EQ(of(Value::json("not looked at", 7)), "7");
+  EXPECT_EQ(of(Value::text("four")), "4");
+  EXPECT_EQ(of(Value::absent()), "error: data.items is missing (in size(data.items))");
+  EXPECT_EQ(of(Value::integer(1)), "error: size() takes text, bytes, list or map, not integer (1) (in size(data.items))");
+}
+
 TEST_F(Expressions, BarePathsGiveTheirSlot) {
   EXPECT_EQ(compiled("time")->bare_slot(), kSlotTime);
   EXPECT_EQ(compiled("data.total_cents")->bare_slot(), kAttributeSlots);
