@@ -57,10 +57,10 @@ enum class OnLostData {
 
 struct LaneOptions {
   std::size_t max_batch_records = 20'000;
-  std::size_t max_batch_bytes = 24 * 1024 * 1024;   // of the batch's arena: records, decoded events, folded rows
-  std::size_t max_poll_records = 2'000;             // taken in one step
-  // While the log has more at hand and the store is free, a batch with room still waits so long for the rest: a store pays by the commit and
-  // by the row, and events that catch up fold into fewer of both. 0: the store gets what there is.
+  std::size_t max_batch_bytes = 24 * 1024 * 1024;  // of the batch's arena: records, decoded events, folded rows
+  std::size_t max_poll_records = 2'000;            // taken in one step
+  // While the log has more at hand and the store is free, a batch with room still waits so long for the rest: a store pays by the commit
+  // and by the row, and events that catch up fold into fewer of both. 0: the store gets what there is.
   Duration fill_within = std::chrono::milliseconds(50);
   std::size_t max_record_bytes = 16 * 1024 * 1024;  // key + value + headers; a larger record becomes a letter
   std::int64_t id_window = 250'000;                 // W of G14; 0: no processed IDs

@@ -22,6 +22,7 @@ LATENCY_RATE = 2_000
 SLOW_RATE = 200  # that a program which commits each record holds on any disk
 BEHIND_MS = 200  # a median above it is a queue, not a latency
 LATENCY_SECONDS = 8
+LATENCY_WARM_UP_SECONDS = 60  # so long a broker's compiler takes half a core at this rate, and whoever is measured waits for it
 STEADY_SECONDS = 16
 READY_POLL_S = 0.004
 STAGES_MIN_TIME_S = 1
@@ -115,16 +116,24 @@ def minimal_latency(bench, rate):
             loop.wait(30)
 
 
-def foldline_latency(bench, rate):
+def foldline_latency(bench, rate, seconds=LATENCY_SECONDS):
     run = Run(bench, Load("postgres", "orders"), 0)
     with run.opened():
         run.start_workers()
-        said = watch(bench.servers, run.place, run.topic, "analytics.orders", rate, LATENCY_SECONDS)
+        said = watch(bench.servers, run.place, run.topic, "analytics.orders", rate, seconds)
         run.stop_workers()
         return said
 
 
+def at_full_rate(runs, name):
+    """What the minimal loop did at the rate that Foldline is measured at."""
+    if any(one is None for one in runs):
+        return "never done in time"
+    return f"{statistics.median(one[name] for one in runs):,.2f} ms"
+
+
 def latency(bench):
+    foldline_latency(bench, LATENCY_RATE, LATENCY_WARM_UP_SECONDS)
     found = {"foldline": [], "minimal": []}
     for number in range(bench.runs):
         found["minimal"].append(minimal_latency(bench, LATENCY_RATE))
@@ -148,7 +157,7 @@ def latency(bench):
                 "unit": "x",
                 "goal": 1.5,
                 "met": foldline <= 1.5 * minimal,
-                "notes": [f"Foldline {foldline:.2f} ms, minimal loop {minimal:.2f} ms at {at} events/s, {slow[name]:.2f} ms at {SLOW_RATE} events/s."],
+                "notes": [f"Foldline {foldline:.2f} ms. Minimal loop: {at_full_rate(found['minimal'], name)} at {LATENCY_RATE} events/s, {slow[name]:.2f} ms at {SLOW_RATE}."],
             }
         )
     return rows
