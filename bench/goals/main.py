@@ -42,6 +42,7 @@ class Bench:
         self.servers = servers
         self.directory = directory
         self.tune_documents = max(5_000, min(50_000, options.events // 10))
+        self.broker_is_warm = False
         self.bulk = None  # how the search store takes documents fastest
 
     def hurry(self):

@@ -87,6 +87,7 @@ class CompilingServer:
     def __init__(self, costs):
         self.servers, self.costs, self.spent, self.said = self, costs, 0.0, []
         self.ran = {"worker": 0, "limit": 0}
+        self.broker_is_warm = False
 
     def say(self, text):
         self.said.append(text)
@@ -118,6 +119,14 @@ def test_both_sides_run_until_the_server_becomes_no_cheaper(costs, rounds):
     catch_up.warm_up(server, "opensearch", (server.worker, server.limit))
     assert server.ran == {"worker": rounds, "limit": rounds}
     assert server.said == [f"  warmed up, {rounds} rounds"]
+
+
+def test_the_broker_is_warmed_up_in_the_first_case_alone():
+    server = CompilingServer([20.0, 15.0, 10.0])
+    catch_up.warm_up(server, "postgres", (server.worker, server.limit))
+    assert server.ran == {"worker": 5, "limit": 5}
+    catch_up.warm_up(server, "redis", (server.worker, server.limit))
+    assert server.ran == {"worker": 6, "limit": 6}
 
 
 class SteadyWorker:
