@@ -46,13 +46,6 @@ int days_in_month(int year, int month) {
   return month == 2 && is_leap(year) ? 29 : kDays[static_cast<std::size_t>(month - 1)];
 }
 
-// Two digits; above 99 when one of them is none.
-inline unsigned two_digits(const char* at) {
-  const unsigned tens = static_cast<unsigned char>(at[0]) - unsigned{'0'};
-  const unsigned ones = static_cast<unsigned char>(at[1]) - unsigned{'0'};
-  return tens <= 9 && ones <= 9 ? tens * 10 + ones : 100;
-}
-
 // The last date that this thread has read: events that follow each other are mostly of one day.
 struct LastDate {
   std::array<char, 10> text{'1', '9', '7', '0', '-', '0', '1', '-', '0', '1'};
@@ -154,14 +147,15 @@ std::optional<std::int64_t> read_timestamp_us(std::string_view text) {
   std::int64_t days = 0;
   if (text.size() < kSecondsEnd || !read_date(text, days)) return std::nullopt;
   const char separator = text[10];
-  const unsigned hour = two_digits(text.data() + 11);
-  const unsigned minute = two_digits(text.data() + 14);
-  const unsigned second = two_digits(text.data() + 17);  // 60 is a leap second: the next second's start, as in Postgres
+  const int hour = digits(text, 11, 2);
+  const int minute = digits(text, 14, 2);
+  const int second = digits(text, 17, 2);  // 60 is a leap second: the next second's start, as in Postgres
   std::size_t at = kSecondsEnd;
   std::int64_t micros = 0;
   std::int64_t offset_us = 0;
   if (separator != 'T' && separator != 't' && separator != ' ') return std::nullopt;
-  if (text[13] != ':' || text[16] != ':' || hour > 23 || minute > 59 || second > 60) return std::nullopt;
+  if (text[13] != ':' || text[16] != ':' || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
+    return std::nullopt;
   if (at < text.size() && text[at] == '.' && !read_fraction(text, at, micros)) return std::nullopt;
   if (!read_offset(text, at, offset_us)) return std::nullopt;
   return days * kDayUs + hour * kHourUs + minute * kMinuteUs + second * kSecondUs + micros - offset_us;

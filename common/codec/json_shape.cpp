@@ -16,7 +16,7 @@
 namespace foldline::codec {
 namespace {
 
-constexpr std::size_t kBlock = 16;
+constexpr std::size_t kBlock = JsonShape::kBlockBytes;
 static_assert(kRecordPaddingBytes >= 2 * kBlock, "blocks are read beyond the record's end");
 
 constexpr std::uint32_t kFirstPause = 4'096;
@@ -234,8 +234,7 @@ const char* JsonShape::read_rare(const char* at, Reading& reading, const Edge& e
   return edge.next == Next::word ? read_word(at, reading, edge.slot) : read_opaque(at, reading, edge.slot);
 }
 
-bool JsonShape::read_all(const char* at, Reading& of_caller) {
-  Reading reading = of_caller;  // whose address goes nowhere on the usual way
+bool JsonShape::read_all(const char* at, Reading& reading) {
   const State* const states = states_.data();
   const State* state = states;
   for (;;) {
@@ -247,7 +246,6 @@ bool JsonShape::read_all(const char* at, Reading& of_caller) {
     } else if (edge->next == Next::number) {
       at = read_number(at, reading, edge->slot);
     } else if (edge->next == Next::end) {
-      of_caller.not_ascii = reading.not_ascii;
       return at == reading.end;
     } else {
       at = read_rare(at, reading, *edge);

@@ -32,6 +32,7 @@ namespace foldline::codec {
 
 class JsonShape {
  public:
+  static constexpr std::size_t kBlockBytes = 16;  // that literals and texts are looked at in
   static constexpr std::size_t kMaxStates = 512;
   static constexpr std::size_t kMaxEdges = 8;  // of a state: what may follow a value
   static constexpr std::size_t kMaxLiteralBytes = 1024;

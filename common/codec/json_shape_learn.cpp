@@ -160,8 +160,7 @@ class JsonShapeLearner {
       target = at->second;
       if (is_new) shape_.states_.emplace_back();
     }
-    constexpr std::size_t kBlock = 16;
-    const std::size_t last_block = literal.size() > kBlock ? literal.size() - kBlock : 0;
+    const std::size_t last_block = literal.size() - std::min(literal.size(), JsonShape::kBlockBytes);
     insert(shape_.states_[state_], {.literal = keep(literal),
                                     .size_bytes = static_cast<std::uint16_t>(literal.size()),
                                     .last_block = static_cast<std::uint16_t>(last_block),
@@ -186,10 +185,9 @@ class JsonShapeLearner {
   }
 
   std::uint32_t keep(std::string_view literal) {
-    constexpr std::size_t kBlock = 16;
     const auto at = static_cast<std::uint32_t>(shape_.literals_.size());
     shape_.literals_ += literal;
-    shape_.literals_.append(kBlock - literal.size() % kBlock, '\0');
+    shape_.literals_.append(JsonShape::kBlockBytes - literal.size() % JsonShape::kBlockBytes, '\0');
     return at;
   }
 

@@ -283,10 +283,6 @@ void SourceDecoder::set_text(Run& run, const Attribute& attribute, const char* n
     run.slots[slot] = value;
     return;
   }
-  if (value.is(Kind::integer)) {
-    run.slots[slot] = Value::text(print_integer(value.as_int(), run.arena));
-    return;
-  }
   const auto text = attribute_text(value, run.arena);
   if (!text) return run.stop({ErrorCode::decode, std::string(name) + ": " + describe(value) + " is no text", {}, false});
   if (is_there(value)) run.slots[slot] = Value::text(*text);

@@ -103,7 +103,7 @@ bool read_version(Run& run, const expr::Program& program, std::int64_t& out) {
       const std::string_view text = value.as_text();
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
       if (error == std::errc{} && end == text.data() + text.size()) return true;
-      if (const auto time = parse_timestamp_us(text)) {
+      if (const auto time = read_timestamp_us(text)) {
         out = *time;
         return true;
       }

@@ -264,7 +264,6 @@ TEST(IdChunk, AMillionIdsLoadInATimeThatAnAssignmentCanWait) {
   std::printf("loaded %llu IDs in %lld ms\n", static_cast<unsigned long long>(kIds), static_cast<long long>(spent));
 }
 
-}  // namespace
 // G14: a source's hash that is kept must not reach the next source's events.
 TEST(EventIdHash, IsTheHashOfSourceAndIdWhateverCameBefore) {
   EventIdHash id_hash;
@@ -279,4 +278,5 @@ TEST(EventIdHash, IsTheHashOfSourceAndIdWhateverCameBefore) {
   EXPECT_EQ(id_hash(changed, "1"), hash_event_id("service-2", "1"));
 }
 
+}  // namespace
 }  // namespace foldline

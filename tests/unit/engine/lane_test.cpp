@@ -42,14 +42,22 @@ TEST_F(LaneTest, CommitsWhatIsThereAtOnceAndCollectsWhileACommitIsInFlight) {
   expect_as_the_log_says();
 }
 
-// Behind, a commit of a part would cost the store as much as one of the whole.
-TEST_F(LaneTest, ABatchWaitsForTheRestWhileTheLogHasMoreAtHand) {
+class LaneBehind : public LaneTest {
+ protected:
+  // A lane that runs, has nothing to commit and is then so many records behind.
+  void start_behind(int records, std::size_t taken_in_one_step) {
+    options.max_poll_records = taken_in_one_step;
+    start();
+    settle();
+    for (int i = 0; i < records; ++i) append("|add|k|1");
+  }
+};
+
+// A commit of a part would cost the store as much as one of the whole.
+TEST_F(LaneBehind, ABatchWaitsForTheRestWhileTheLogHasMoreAtHand) {
   options.max_batch_records = 10;
-  options.max_poll_records = 3;
-  start();
-  settle();
+  start_behind(20, 3);
   const std::uint64_t before = h->stats.batches.load();
-  for (int i = 0; i < 20; ++i) append("|add|k|1");
   for (int i = 0; i < 3; ++i) {
     h->lane->step(now);
     EXPECT_TRUE(h->executor.jobs.empty()) << "nine of ten records, and the last look gave all that it was asked for";
@@ -62,11 +70,8 @@ TEST_F(LaneTest, ABatchWaitsForTheRestWhileTheLogHasMoreAtHand) {
   expect_as_the_log_says();
 }
 
-TEST_F(LaneTest, ABatchWaitsForNoMoreThanTheLogHas) {
-  options.max_poll_records = 3;
-  start();
-  settle();
-  for (int i = 0; i < 6; ++i) append("|add|k|1");
+TEST_F(LaneBehind, ABatchWaitsForNoMoreThanTheLogHas) {
+  start_behind(6, 3);
   h->lane->step(now);
   h->lane->step(now);
   EXPECT_TRUE(h->executor.jobs.empty()) << "who knows what else is there";
@@ -77,11 +82,8 @@ TEST_F(LaneTest, ABatchWaitsForNoMoreThanTheLogHas) {
   expect_as_the_log_says();
 }
 
-TEST_F(LaneTest, ABatchWaitsForTheRestOnlySoLong) {
-  options.max_poll_records = 1;
-  start();
-  settle();
-  for (int i = 0; i < 100; ++i) append("|add|k|1");
+TEST_F(LaneBehind, ABatchWaitsForTheRestOnlySoLong) {
+  start_behind(100, 1);
   h->lane->step(now);
   now += options.fill_within - std::chrono::microseconds(1);
   h->lane->step(now);
@@ -94,11 +96,8 @@ TEST_F(LaneTest, ABatchWaitsForTheRestOnlySoLong) {
   expect_as_the_log_says();
 }
 
-TEST_F(LaneTest, WhoDrainsWaitsForNothing) {
-  options.max_poll_records = 1;
-  start();
-  settle();
-  for (int i = 0; i < 100; ++i) append("|add|k|1");
+TEST_F(LaneBehind, WhoDrainsWaitsForNothing) {
+  start_behind(100, 1);
   h->lane->step(now);
   EXPECT_TRUE(h->executor.jobs.empty());
   h->lane->drain(now);
