@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 #include <utility>
 
 #include "engine/id_window.h"
@@ -11,34 +14,41 @@ namespace foldline {
 
 namespace {
 
-void store_big_endian(char* to, std::uint64_t value, int bytes) {
-  for (int i = bytes - 1; i >= 0; --i) {
-    to[i] = static_cast<char>(value & 0xffU);
-    value >>= 8U;
+constexpr std::size_t kHashBytes = 16;
+constexpr std::size_t kMostDeltaBytes = 10;
+constexpr std::size_t kFirstBytes = 1024;
+
+template <class Integer>
+void store_big_endian(char* to, Integer value) {
+  if constexpr (std::endian::native == std::endian::little) {
+    value = sizeof(Integer) == 8 ? __builtin_bswap64(value) : __builtin_bswap32(static_cast<std::uint32_t>(value));
   }
+  std::memcpy(to, &value, sizeof value);
 }
 
 }  // namespace
 
 void IdPacker::add(const Hash128& id, std::int64_t offset, bool store_letter) {
+  constexpr std::size_t kMostBytes = id_chunk_detail::kHeaderBytes + kHashBytes + kMostDeltaBytes;
+  if (bytes_.size() - size_ < kMostBytes) bytes_.resize(std::max(kFirstBytes, 2 * bytes_.size()));
   if (count_ == 0) {
-    bytes_.resize(id_chunk_detail::kHeaderBytes);
-    store_big_endian(bytes_.data(), static_cast<std::uint64_t>(offset), 8);
+    store_big_endian(bytes_.data(), static_cast<std::uint64_t>(offset));
+    size_ = id_chunk_detail::kHeaderBytes;
     first_offset_ = last_offset_ = offset;
   }
-  char entry[16 + 10];
-  store_big_endian(entry, id.high, 8);
-  store_big_endian(entry + 8, id.low, 8);
-  std::size_t size = 16;
+  char* to = bytes_.data() + size_;
+  store_big_endian(to, id.high);
+  store_big_endian(to + 8, id.low);
+  to += kHashBytes;
   auto delta = 2 * static_cast<std::uint64_t>(offset - last_offset_) + (store_letter ? 1U : 0U);
   while (delta >= 0x80U) {
-    entry[size++] = static_cast<char>((delta & 0x7fU) | 0x80U);
+    *to++ = static_cast<char>((delta & 0x7fU) | 0x80U);
     delta >>= 7U;
   }
-  entry[size++] = static_cast<char>(delta);
-  bytes_.append(entry, size);
+  *to++ = static_cast<char>(delta);
+  size_ = static_cast<std::size_t>(to - bytes_.data());
   last_offset_ = offset;
-  store_big_endian(bytes_.data() + 8, ++count_, 4);
+  store_big_endian(bytes_.data() + 8, ++count_);
 }
 
 Result<void> load_ids(std::string_view packed, std::int64_t resume_offset, IdWindow& window, PastIds& past) {

@@ -32,7 +32,7 @@ inline constexpr std::size_t kSealedChunkBytes = 8 * 1024;
 class IdPacker {
  public:
   void clear() {
-    bytes_.clear();
+    size_ = 0;
     count_ = 0;
   }
   void add(const Hash128& id, std::int64_t offset, bool store_letter = false);
@@ -40,10 +40,11 @@ class IdPacker {
   [[nodiscard]] std::int64_t first_offset() const { return first_offset_; }
   [[nodiscard]] std::int64_t last_offset() const { return last_offset_; }
   // Valid until the next add() or clear().
-  [[nodiscard]] std::string_view bytes() const { return bytes_; }
+  [[nodiscard]] std::string_view bytes() const { return {bytes_.data(), size_}; }
 
  private:
-  std::string bytes_;
+  std::string bytes_;  // the first `size_` count; more are there already, so that an ID is written in its place
+  std::size_t size_ = 0;
   std::uint32_t count_ = 0;
   std::int64_t first_offset_ = -1;
   std::int64_t last_offset_ = -1;

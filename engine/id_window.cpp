@@ -64,17 +64,26 @@ std::size_t IdWindow::buckets_for(std::size_t ids) const {
   return whole_pages <= needed + needed / 2 ? whole_pages : needed;
 }
 
-IdWindow::Place IdWindow::find(const Hash128& id) const {
+// Nearly every ID is a new one whose bucket has room and has passed on none: then one look is enough.
+[[gnu::always_inline]] inline IdWindow::Place IdWindow::find(const Hash128& id) const {
+  const std::size_t home = home_of(id.high);
+  const Bucket& bucket = buckets_[home];
+  const std::uint32_t free = agreeing(bucket.words.data(), 0, ~0U) & kWordsOfABucket;
+  const std::uint32_t alike = agreeing(bucket.words.data(), tag_of(low_half(id.high)), ~slot_mask_) & kWordsOfABucket & ~free;
+  if (alike == 0 && free != 0 && bucket.passed() == 0) return {home, static_cast<std::size_t>(std::countr_zero(free)), 0};
+  return find_from(home, id);
+}
+
+IdWindow::Place IdWindow::find_from(std::size_t home, const Hash128& id) const {
   const std::uint32_t tag = tag_of(low_half(id.high));
   Place place;
   bool has_room = false;
   bool passed = true;
-  std::size_t b = home_of(id.high);
+  std::size_t b = home;
   for (std::size_t looked_at = 0; looked_at < buckets_.size() && (passed || !has_room); ++looked_at) {
     const Bucket& bucket = buckets_[b];
-    constexpr std::uint32_t kAll = (1U << kBucketWords) - 1;  // without `passed`
-    const std::uint32_t free = agreeing(bucket.words.data(), 0, ~0U) & kAll;
-    for (std::uint32_t left = agreeing(bucket.words.data(), tag, ~slot_mask_) & kAll & ~free; left != 0; left &= left - 1) {
+    const std::uint32_t free = agreeing(bucket.words.data(), 0, ~0U) & kWordsOfABucket;
+    for (std::uint32_t left = agreeing(bucket.words.data(), tag, ~slot_mask_) & kWordsOfABucket & ~free; left != 0; left &= left - 1) {
       const auto w = static_cast<std::size_t>(std::countr_zero(left));
       const std::uint32_t slot = bucket.words[w] & slot_mask_;
       if (same(entry_at(slot).hash, id)) return {b, w, slot};
@@ -93,13 +102,13 @@ IdWindow::Place IdWindow::find(const Hash128& id) const {
 IdWindow::Place IdWindow::place_of_new(std::uint64_t hash_high) const {
   std::size_t b = home_of(hash_high);
   for (;;) {
-    const std::uint32_t free = agreeing(buckets_[b].words.data(), 0, ~0U) & ((1U << kBucketWords) - 1);
+    const std::uint32_t free = agreeing(buckets_[b].words.data(), 0, ~0U) & kWordsOfABucket;
     if (free != 0) return {b, static_cast<std::size_t>(std::countr_zero(free)), 0};
     if (++b == buckets_.size()) b = 0;
   }
 }
 
-void IdWindow::set_word(const Place& place, const Entry& entry, std::uint32_t slot) {
+[[gnu::always_inline]] inline void IdWindow::set_word(const Place& place, const Entry& entry, std::uint32_t slot) {
   buckets_[place.bucket].words[place.word] = tag_of(entry.hash[2]) | slot;
   if (place.slot != 0) return;
   ++used_;
@@ -110,7 +119,7 @@ void IdWindow::set_word(const Place& place, const Entry& entry, std::uint32_t sl
   }
 }
 
-std::uint32_t IdWindow::append(const Entry& entry, std::int64_t offset) {
+[[gnu::always_inline]] inline std::uint32_t IdWindow::append(const Entry& entry, std::int64_t offset) {
   const std::uint32_t slot = next_;
   std::unique_ptr<Block>& block = blocks_[slot / kBlockEntries];
   if (!block) block = spare_ ? std::move(spare_) : std::unique_ptr<Block>(new Block);  // not make_unique: it would write zeros
@@ -122,7 +131,7 @@ std::uint32_t IdWindow::append(const Entry& entry, std::int64_t offset) {
   return slot;
 }
 
-void IdWindow::put(const Place& place, const Hash128& id, std::int64_t offset) {
+[[gnu::always_inline]] inline void IdWindow::put(const Place& place, const Hash128& id, std::int64_t offset) {
   const Entry entry{{low_half(id.low), high_half(id.low), low_half(id.high), high_half(id.high)},
                     static_cast<std::uint32_t>(offset - base_)};
   set_word(place, entry, append(entry, offset));
@@ -154,7 +163,7 @@ void IdWindow::remove_word(const Entry& entry, std::uint32_t slot) {
   std::size_t b = home;
   for (std::size_t looked_at = 0; looked_at < buckets_.size(); ++looked_at) {
     Bucket& bucket = buckets_[b];
-    const std::uint32_t here = agreeing(bucket.words.data(), word, ~0U) & ((1U << kBucketWords) - 1);
+    const std::uint32_t here = agreeing(bucket.words.data(), word, ~0U) & kWordsOfABucket;
     if (here != 0) {
       bucket.words[static_cast<std::size_t>(std::countr_zero(here))] = 0;
       --used_;

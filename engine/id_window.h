@@ -71,6 +71,7 @@ class IdWindow {
     [[nodiscard]] std::uint32_t passed() const { return words[kBucketWords]; }
   };
   static_assert(sizeof(Bucket) == 64);
+  static constexpr std::uint32_t kWordsOfABucket = (1U << kBucketWords) - 1;  // a bit for each, without `passed`
 
   // Where an ID's word stands or, if it has none, where it belongs.
   struct Place {
@@ -94,6 +95,7 @@ class IdWindow {
   [[nodiscard]] std::int64_t offset_of(const Entry& entry) const { return base_ + entry.relative; }
 
   [[nodiscard]] Place find(const Hash128& id) const;
+  [[nodiscard]] Place find_from(std::size_t home, const Hash128& id) const;
   [[nodiscard]] Place place_of_new(std::uint64_t hash_high) const;
   void put(const Place& place, const Hash128& id, std::int64_t offset);
   void set_word(const Place& place, const Entry& entry, std::uint32_t slot);
