@@ -98,10 +98,10 @@ class Run:
             self.start_workers()
             done = 0
         self.place.settle()
-        before = self._cpu()
+        before = self.cpu()
         commits = self.workers[0].metric("foldline_commits_total")
         events_per_s = catch_up_rate(fill, self.workers, done, self.events)
-        after = self._cpu()
+        after = self.cpu()
         out = {"events_per_s": events_per_s}
         for name, value in after.items():
             if value is not None and before[name] is not None:
@@ -117,7 +117,7 @@ class Run:
         check = self.place.check_customers if self.load.views in ("customers", "counters") else self.place.check_orders
         check(totals)
 
-    def _cpu(self):
+    def cpu(self):
         servers = self.bench.servers
         out = {
             "worker": sum(worker.cpu_seconds() for worker in self.workers),
@@ -221,14 +221,6 @@ def run_until_calm(bench, server, sides):
         calm = calm + 1 if least is not None and spent > CHEAPER * least else 0
         least = min(spent, least or spent)
     bench.say(f"  warmed up, {rounds} rounds")
-
-
-def run_once(bench, load, events):
-    run = Run(bench, load, events)
-    with run.opened():
-        out = run.measure()
-        run.stop_workers()
-        return out
 
 
 def run_beside_limit(case, bench, events, limit_first=False):

@@ -1,6 +1,5 @@
-"""Cases that are no catch-up beside a limit: what processed IDs cost, latency, growth, starting, and the engine in memory."""
+"""Cases that are no catch-up beside a limit: latency, growth, starting, and the engine in memory; and what stands in a file of its own."""
 
-import dataclasses
 import json
 import os
 import statistics
@@ -9,85 +8,22 @@ import threading
 import time
 
 import programs
-from catch_up import WARM_UP_EVENTS, Load, Run, catch_up_rate, run_once, warm_up
+from catch_up import BROKER, Load, Run, catch_up_rate, run_until_calm
+from ids_cost import ids_cost
 from programs import BUILD, Failure, Fill
 
-IDS_LOADS = (
-    ("postgres", Load("postgres", "orders"), 1.0),
-    ("redis", Load("redis", "counters", workload="customers", fill={"customers": 100_000}), 1.0),
-    ("search", Load("opensearch", "documents"), 0.25),
-)
-IDS_PAIRS = 6  # an even number: as many with the one side first as with the other
+LATENCY_LOAD = Load("postgres", "orders")
 LATENCY_RATE = 2_000
-SLOW_RATE = 200  # that a program which commits each record holds on any disk
+SLOW_RATE = 200  # that a single loop which commits each record holds on any disk
 BEHIND_MS = 200  # a median above it is a queue, not a latency
 LATENCY_SECONDS = 8
-LATENCY_WARM_UP_SECONDS = 60  # so long a broker's compiler takes half a core at this rate, and whoever is measured waits for it
+LATENCY_TURNS = 5  # at least: one is moved by whatever else the machine does in those seconds
 STEADY_SECONDS = 16
 READY_POLL_S = 0.004
 STAGES_MIN_TIME_S = 1
-
-
-def work_per_event(run):
-    """Processor time of worker and store, µs an event, as far as it could be measured."""
-    return sum(run[part + "_cpu_us_per_event"] for part in ("worker", "store") if part + "_cpu_us_per_event" in run)
-
-
-def ids_cost(bench):
-    """Runs without processed IDs and with the default window, in pairs; the pair's ratio is its cost, and the median of the pairs counts.
-
-    One pair is moved by whatever else the machine does, by ten percent and more, twice what is allowed; and sometimes by which side came
-    first. So there are six of them at least, by turns. Processor time, which moves less, stands beside it.
-    """
-    rows = []
-    for store, load, share in IDS_LOADS:
-        whole = max(1000, int(bench.events * share))
-        loads = {setting: dataclasses.replace(load, processed_ids=setting) for setting in ("none", "250000")}
-        some = min(whole, WARM_UP_EVENTS)
-        warm_up(bench, load.server, [lambda load=load, some=some: run_once(bench, load, some) for load in loads.values()])
-        pairs = []
-        for number in range(max(IDS_PAIRS, bench.runs + bench.runs % 2)):
-            pair = {setting: run_once(bench, loads[setting], whole) for setting in (loads if number % 2 == 0 else reversed(loads))}
-            pairs.append((pair["none"], pair["250000"]))
-        costs = [100 * (without["events_per_s"] / with_ids["events_per_s"] - 1) for without, with_ids in pairs]
-        work_costs = [100 * (work_per_event(with_ids) / work_per_event(without) - 1) for without, with_ids in pairs]
-        cost = statistics.median(costs)
-        without, with_ids = ({name: statistics.median(pair[side][name] for pair in pairs) for name in pairs[0][side]} for side in (0, 1))
-        rows.append(
-            {
-                "case": f"ids-cost-{store}",
-                "title": f"processed IDs on, against off ({store}): time an event, median of {len(pairs)} pairs",
-                "kind": "value",
-                "events": whole,
-                "value": cost,
-                "unit": "%",
-                "goal": 5,
-                "met": cost <= 5,
-                "pairs": costs,
-                "processor_time_pairs": work_costs,
-                **{name: with_ids[name] for name in ("events_per_s", "worker_cpu_us_per_event", "store_cpu_us_per_event") if name in with_ids},
-                "notes": [
-                    f"Pairs: {', '.join(f'{one:+.1f}' for one in costs)} %. Processor time of worker and store an event: "
-                    f"{', '.join(f'{one:+.1f}' for one in work_costs)} %, median {statistics.median(work_costs):+.1f} %; "
-                    f"{work_per_event(without):.2f} µs without, {work_per_event(with_ids):.2f} with IDs. Without: {without['events_per_s']:,.0f} events/s."
-                ],
-            }
-        )
-        if store == "postgres":
-            per_id = (with_ids["memory_mb"] - without["memory_mb"]) * 1e6 / whole
-            rows.append(
-                {
-                    "case": "ids-memory",
-                    "title": "memory of the worker with IDs on, against off",
-                    "kind": "value",
-                    "value": per_id,
-                    "unit": "bytes an ID",
-                    "goal": 40,
-                    "met": per_id <= 40,
-                    "events": whole,
-                }
-            )
-    return rows
+STAGES_TURNS = 9
+FOLD_GOAL = 3_000_000  # events a second
+FOLD_LIMIT_OF_THE_GOAL = 8_700_000  # what the bare program did on the machine for which the goal was set
 
 
 # Latency
@@ -98,11 +34,12 @@ def watch(servers, place, topic, table, rate, seconds, first=0):
     return programs.run_limit("order_latency", arguments, place.env)
 
 
-def minimal_latency(bench, rate):
-    """None where the loop can't keep up."""
-    run = Run(bench, Load("postgres", "orders"), 0)
+def minimal_latency(bench, rate, loops):
+    """None where the loops can't keep up."""
+    run = Run(bench, LATENCY_LOAD, 0)
     with run.opened():
-        loop = subprocess.Popen([str(BUILD / "bench" / "minimal_loop"), "--topic", run.topic], env={**os.environ, **run.place.env}, stdout=subprocess.PIPE, text=True)
+        command = [str(BUILD / "bench" / "minimal_loop"), "--topic", run.topic, "--loops", str(loops)]
+        loop = subprocess.Popen(command, env={**os.environ, **run.place.env}, stdout=subprocess.PIPE, text=True)
         try:
             if loop.stdout.readline().strip() != "ready":
                 raise Failure("minimal_loop did not start")
@@ -116,51 +53,52 @@ def minimal_latency(bench, rate):
             loop.wait(30)
 
 
-def foldline_latency(bench, rate, seconds=LATENCY_SECONDS):
-    run = Run(bench, Load("postgres", "orders"), 0)
+def foldline_latency(bench, rate):
+    run = Run(bench, LATENCY_LOAD, 0)
     with run.opened():
         run.start_workers()
-        said = watch(bench.servers, run.place, run.topic, "analytics.orders", rate, seconds)
+        said = watch(bench.servers, run.place, run.topic, "analytics.orders", rate, LATENCY_SECONDS)
         run.stop_workers()
         return said
 
 
-def at_full_rate(runs, name):
-    """What the minimal loop did at the rate that Foldline is measured at."""
-    if any(one is None for one in runs):
-        return "never done in time"
-    return f"{statistics.median(one[name] for one in runs):,.2f} ms"
-
-
 def latency(bench):
-    foldline_latency(bench, LATENCY_RATE, LATENCY_WARM_UP_SECONDS)
-    found = {"foldline": [], "minimal": []}
-    for number in range(bench.runs):
-        found["minimal"].append(minimal_latency(bench, LATENCY_RATE))
-        found["foldline"].append(foldline_latency(bench, LATENCY_RATE))
-        bench.say(f"  run {number + 1}: minimal loop {found['minimal'][-1]}, Foldline {found['foldline'][-1]}")
-    slow = minimal_latency(bench, SLOW_RATE)
-    rows = []
-    for name in ("p50_ms", "p99_ms"):
-        foldline = statistics.median(one[name] for one in found["foldline"])
-        kept_up = [one[name] for one in found["minimal"] if one is not None and one["p50_ms"] < BEHIND_MS]
-        minimal = statistics.median(kept_up) if kept_up else slow[name]
-        at = LATENCY_RATE if kept_up else SLOW_RATE
-        rows.append(
-            {
-                "case": f"latency-{name[:3]}",
-                "title": f"{LATENCY_RATE} events/s, from the producer to a reader of the table: {name[:3]}; {foldline:.1f} ms",
-                "kind": "value",
-                "limit_title": f"one record, one row, one commit, at {at} events/s: {minimal:.1f} ms",
-                "value": foldline / minimal,
-                "form": ".2f",
-                "unit": "x",
-                "goal": 1.5,
-                "met": foldline <= 1.5 * minimal,
-                "notes": [f"Foldline {foldline:.2f} ms. Minimal loop: {at_full_rate(found['minimal'], name)} at {LATENCY_RATE} events/s, {slow[name]:.2f} ms at {SLOW_RATE}."],
-            }
-        )
-    return rows
+    """Beside as many minimal loops as there are partitions: a single one can't commit so many records a second on an ordinary disk. Where
+    they can't either, a single one at a lower rate stands in, which is stricter."""
+    loops = LATENCY_LOAD.partitions
+    sides = {"foldline": lambda: foldline_latency(bench, LATENCY_RATE), "minimal": lambda: minimal_latency(bench, LATENCY_RATE, loops)}
+    run_until_calm(bench, BROKER, sides.values())
+    found = {name: [] for name in sides}
+    for number in range(max(LATENCY_TURNS, bench.runs)):
+        for name in sides if number % 2 == 0 else reversed(sides):
+            found[name].append(sides[name]())
+        bench.say(f"  turn {number + 1}: Foldline {found['foldline'][-1]}, {loops} minimal loops {found['minimal'][-1]}")
+    one = minimal_latency(bench, SLOW_RATE, 1)
+    return [latency_row(name, found, one, loops) for name in ("p50_ms", "p99_ms")]
+
+
+def latency_row(name, found, one, loops):
+    """`found`: the turns of each side; `one`: a single loop at the low rate."""
+    foldline = statistics.median(turn[name] for turn in found["foldline"])
+    kept_up = all(turn is not None and turn["p50_ms"] < BEHIND_MS for turn in found["minimal"])
+    minimal = statistics.median(turn[name] for turn in found["minimal"]) if kept_up else one[name]
+    limit = f"{loops} loops at {LATENCY_RATE} events/s" if kept_up else f"one loop at {SLOW_RATE} events/s"
+    turns = {side: ", ".join("never done" if turn is None else f"{turn[name]:.1f}" for turn in turns) for side, turns in found.items()}
+    return {
+        "case": f"latency-{name[:3]}",
+        "title": f"{LATENCY_RATE} events/s, from the producer to a reader of the table: {name[:3]}; {foldline:.1f} ms",
+        "kind": "value",
+        "limit_title": f"one record, one row, one commit, {limit}: {minimal:.1f} ms",
+        "value": foldline / minimal,
+        "form": ".2f",
+        "unit": "x",
+        "goal": 1.5,
+        "met": foldline <= 1.5 * minimal,
+        "notes": [
+            f"Foldline {turns['foldline']} ms by turns; {loops} minimal loops {turns['minimal']} ms. A single loop at {SLOW_RATE} events/s, "
+            f"when the machine has nothing else to do: {one[name]:.2f} ms, {foldline / one[name]:.1f} x."
+        ],
+    }
 
 
 # Growth
@@ -331,6 +269,17 @@ def stage_times(bench):
     return {one["name"]: 1e9 / one["items_per_second"] for one in json.loads(done.stdout)["benchmarks"]}
 
 
+def median_beside(name, beside):
+    """Events a second of two benchmarks by turns."""
+    command = [str(BUILD / "bench" / "stages"), f"--benchmark_filter=^({name}|{beside})$", f"--benchmark_repetitions={STAGES_TURNS}"]
+    command += ["--benchmark_enable_random_interleaving=true", "--benchmark_report_aggregates_only=true", "--benchmark_format=json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode != 0:
+        raise Failure(f"stages: {done.stderr.strip()}")
+    rates = {one["run_name"]: one["items_per_second"] for one in json.loads(done.stdout)["benchmarks"] if one["aggregate_name"] == "median"}
+    return rates[name], rates[beside]
+
+
 def in_memory(bench):
     times = stage_times(bench)
     notes = ["| where the time of one event goes (one core, in memory) | ns |", "| --- | ---: |"]
@@ -342,20 +291,33 @@ def in_memory(bench):
     notes += ["", f"Two events a row: {times['lane/shipped']:,.0f} ns; sums of 1,000 customers: {times['lane/customers']:,.0f} ns; a remembered ID loaded: {times['load_ids_of_a_million']:,.0f} ns."]
     for line in notes:
         bench.say("  " + line)
-    rate = 1e9 / times["lane/new_orders"]
-    return {
-        "case": "fold-memory",
-        "title": "decode, processed IDs, projection, fold and lane in memory, one core",
-        "kind": "value",
-        "value": rate,
-        "form": ",.0f",
-        "unit": "events/s",
-        "relation": ">=",
-        "goal": 3_000_000,
-        "met": rate >= 3_000_000,
-        "ns_per_event": times,
-        "notes": notes,
-    }
+    rate, limit = median_beside("lane/new_orders", "limit/fold")
+    return [
+        {
+            "case": "fold-memory",
+            "title": "decode, processed IDs, projection, fold and lane in memory, one core",
+            "kind": "value",
+            "value": rate,
+            "form": ",.0f",
+            "unit": "events/s",
+            "relation": ">=",
+            "goal": FOLD_GOAL,
+            "met": rate >= FOLD_GOAL,
+            "ns_per_event": times,
+            "notes": notes,
+        },
+        {
+            "case": "fold-memory-bare",
+            "title": f"the same, for a machine of this speed: the goal of {FOLD_GOAL:,} was set where the limit does {FOLD_LIMIT_OF_THE_GOAL:,}",
+            "kind": "ratio",
+            "events_per_s": rate,
+            "limit_per_s": limit,
+            "limit_title": "simdjson reads the used fields, a flat table sums them",
+            "value": rate / limit,
+            "goal": round(FOLD_GOAL / FOLD_LIMIT_OF_THE_GOAL, 2),
+            "met": rate / limit >= FOLD_GOAL / FOLD_LIMIT_OF_THE_GOAL,
+        },
+    ]
 
 
 SPECIAL = {

@@ -3,14 +3,18 @@
 //
 //   KAFKA_BROKERS=... POSTGRES_URL=... build/bench/minimal_loop --topic bench.orders
 //
-// Makes the table bare_orders anew, says `ready`, and runs until it is told to end (SIGTERM).
+// Makes the table bare_orders anew, says `ready`, and runs until it is told to end (SIGTERM). `--loops 8`: as many of them side by side,
+// each with a thread, a connection and its share of the partitions, for a rate at which one can't wait for the disk often enough.
 #include <libpq-fe.h>
 #include <simdjson.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <thread>
+#include <vector>
 
 #include "bench/limits/kafka_client.h"
 #include "bench/limits/program.h"
@@ -20,17 +24,23 @@ namespace {
 
 constexpr int kWaitMs = 100;
 
-volatile std::sig_atomic_t ended = 0;
-void end(int /*signal*/) { ended = 1; }
+std::atomic<bool> ended = false;
+void end(int /*signal*/) { ended = true; }
 
 class Table {
  public:
   explicit Table(const std::string& url) : connection_(PQconnectdb(url.c_str()), &PQfinish) {
     if (PQstatus(connection_.get()) != CONNECTION_OK) give_up("{}", PQerrorMessage(connection_.get()));
+  }
+
+  void make() {
     expect(PQexec(connection_.get(), "SET client_min_messages = warning"));
     expect(PQexec(connection_.get(), "DROP TABLE IF EXISTS bare_orders"));
     expect(PQexec(connection_.get(),
                   "CREATE TABLE bare_orders (order_id text PRIMARY KEY, customer_id text, total_cents bigint, currency text)"));
+  }
+
+  void prepare() {
     expect(PQprepare(connection_.get(), "write",
                      "INSERT INTO bare_orders VALUES ($1, $2, $3::bigint, $4) ON CONFLICT (order_id) DO UPDATE SET customer_id = "
                      "excluded.customer_id, total_cents = excluded.total_cents, currency = excluded.currency",
@@ -54,21 +64,15 @@ class Table {
   std::unique_ptr<PGconn, void (*)(PGconn*)> connection_;
 };
 
-void run(const std::string& brokers, const std::string& url, const std::string& topic) {
+// One record, one row, one commit.
+void take(rd_kafka_queue_t* records, const std::string& url) {
   Table table(url);
-  const KafkaClient client(RD_KAFKA_CONSUMER, {{"bootstrap.servers", brokers},
-                                               {"group.id", "bench-minimal"},
-                                               {"enable.auto.commit", "false"},
-                                               {"auto.offset.reset", "error"},
-                                               {"fetch.wait.max.ms", "100"}});
-  client.assign(topic, RD_KAFKA_OFFSET_BEGINNING);
+  table.prepare();
   simdjson::ondemand::parser parser;
-  fmt::print("ready\n");
-  std::fflush(stdout);
-  while (ended == 0) {
-    rd_kafka_message_t* message = rd_kafka_consumer_poll(client.get(), kWaitMs);
+  while (!ended) {
+    rd_kafka_message_t* message = rd_kafka_consume_queue(records, kWaitMs);
     if (message == nullptr) continue;
-    check_kafka(message->err, "reading " + topic);
+    check_kafka(message->err, "reading");
     const simdjson::padded_string json(static_cast<const char*>(message->payload), message->len);
     auto document = parser.iterate(json);
     auto payload = document["payload"].get_object();
@@ -81,6 +85,35 @@ void run(const std::string& brokers, const std::string& url, const std::string& 
   }
 }
 
+void run(const std::string& brokers, const std::string& url, const std::string& topic, int loops) {
+  Table(url).make();
+  const KafkaClient client(RD_KAFKA_CONSUMER, {{"bootstrap.servers", brokers},
+                                               {"group.id", "bench-minimal"},
+                                               {"enable.auto.commit", "false"},
+                                               {"auto.offset.reset", "error"},
+                                               {"fetch.wait.max.ms", "100"}});
+  std::vector<rd_kafka_queue_t*> records;
+  for (int i = 0; i < loops; ++i) records.push_back(rd_kafka_queue_new(client.get()));
+  client.assign(topic, RD_KAFKA_OFFSET_BEGINNING);
+  for (int p = 0; p < client.partitions(topic); ++p) {
+    rd_kafka_queue_t* partition = rd_kafka_queue_get_partition(client.get(), topic.c_str(), p);
+    rd_kafka_queue_forward(partition, records[static_cast<std::size_t>(p % loops)]);
+    rd_kafka_queue_destroy(partition);
+  }
+  std::vector<std::thread> threads;
+  for (rd_kafka_queue_t* queue : records) threads.emplace_back([queue, &url] { take(queue, url); });
+  fmt::print("ready\n");
+  std::fflush(stdout);
+  while (!ended) {  // the client's own matters; all records go to the threads
+    rd_kafka_message_t* message = rd_kafka_consumer_poll(client.get(), kWaitMs);
+    if (message == nullptr) continue;
+    check_kafka(message->err, "reading " + topic);
+    give_up("a record came past the threads");
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (rd_kafka_queue_t* queue : records) rd_kafka_queue_destroy(queue);
+}
+
 }  // namespace
 }  // namespace foldline::bench
 
@@ -88,13 +121,15 @@ int main(int argc, char** argv) {
   std::string brokers;
   std::string url;
   std::string topic;
+  int loops = 1;
   CLI::App app{"One record, one row, one commit"};
   app.add_option("--brokers", brokers, "host:port")->envname("KAFKA_BROKERS")->required();
   app.add_option("--url", url)->envname("POSTGRES_URL")->required();
   app.add_option("--topic", topic)->required();
+  app.add_option("--loops", loops, "side by side")->check(CLI::Range(1, 64))->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   std::signal(SIGTERM, &foldline::bench::end);
   std::signal(SIGINT, &foldline::bench::end);
-  foldline::bench::run(brokers, url, topic);
+  foldline::bench::run(brokers, url, topic, loops);
   return 0;
 }

@@ -10,7 +10,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench" / "goals"))
 
 import catch_up  # noqa: E402
+import ids_cost  # noqa: E402
 import report  # noqa: E402
+import special  # noqa: E402
 
 MET = {
     "case": "redis-hot",
@@ -166,3 +168,34 @@ def test_the_rate_counts_what_had_arrived_when_the_clock_started(monkeypatch, ev
     # As fast as it is; a few milliseconds of looking at it are the worker's.
     took_s = events / worker.PER_S
     assert events / (took_s + 0.008) < rate <= events / took_s
+
+
+@pytest.mark.parametrize("count, rank", [(5, 0), (6, 0), (9, 1), (40, 13), (100, 39)])  # from tables of the sign test, counted from 0
+def test_the_medians_interval_is_that_of_the_sign_test(count, rank):
+    values = [float(i) for i in range(count)]
+    assert ids_cost.interval_of_median(list(reversed(values))) == (values[rank], values[count - 1 - rank])
+
+
+def test_the_cost_of_ids_is_the_median_of_the_pairs():
+    def side(time, worker):
+        return {"time": time, "worker": worker, "store": 3.0, "kafka": 0.5}
+
+    pairs = [{"without": side(4.0, 1.0), "with": side(4.0 * (1 + cost), 1.5)} for cost in (0.02, 0.03, 0.9)]
+    row = ids_cost.row_of("redis", 100_000, pairs)
+    assert row["value"] == pytest.approx(3.0) and row["met"]
+    assert "between +2.0 and +90.0 %" in row["notes"][0] and "worker 1.00 and 1.50; store 3.00 and 3.00" in row["notes"][0]
+    assert not ids_cost.row_of("redis", 100_000, [{"without": side(4.0, 1.0), "with": side(4.3, 1.0)}])["met"]
+
+
+def turns(*values):
+    return [None if value is None else {"p50_ms": value} for value in values]
+
+
+def test_latency_is_held_against_loops_that_keep_up_and_else_against_a_slow_one():
+    one = {"p50_ms": 1.5}
+    row = special.latency_row("p50_ms", {"foldline": turns(2.5, 2.4, 9.0), "minimal": turns(2.0, 1.9, 2.1)}, one, 8)
+    assert row["value"] == pytest.approx(1.25) and row["met"] and "8 loops at 2000 events/s: 2.0 ms" in row["limit_title"]
+    for behind in (None, special.BEHIND_MS + 1.0):
+        row = special.latency_row("p50_ms", {"foldline": turns(2.5, 2.4, 9.0), "minimal": turns(2.0, behind, 2.1)}, one, 8)
+        assert row["value"] == pytest.approx(2.5 / 1.5) and not row["met"] and "one loop at 200 events/s: 1.5 ms" in row["limit_title"]
+
