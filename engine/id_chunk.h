@@ -28,7 +28,7 @@ namespace foldline {
 // A tail chunk that a batch's IDs would take past this size is sealed: they start a new one (a batch's IDs always stand in one chunk).
 inline constexpr std::size_t kSealedChunkBytes = 8 * 1024;
 
-// Packs one segment.
+// Packs one segment. After it was moved from, only clear() and the end of its life.
 class IdPacker {
  public:
   void clear() {
@@ -43,7 +43,7 @@ class IdPacker {
   [[nodiscard]] std::string_view bytes() const { return {bytes_.data(), size_}; }
 
  private:
-  std::string bytes_;  // the first `size_` count; more are there already, so that an ID is written in its place
+  std::string bytes_;  // room; the first `size_` bytes are the segment
   std::size_t size_ = 0;
   std::uint32_t count_ = 0;
   std::int64_t first_offset_ = -1;

@@ -65,7 +65,7 @@ std::size_t IdWindow::buckets_for(std::size_t ids) const {
 }
 
 // Nearly every ID is a new one whose bucket has room and has passed on none: then one look is enough.
-[[gnu::always_inline]] inline IdWindow::Place IdWindow::find(const Hash128& id) const {
+IdWindow::Place IdWindow::find(const Hash128& id) const {
   const std::size_t home = home_of(id.high);
   const Bucket& bucket = buckets_[home];
   const std::uint32_t free = agreeing(bucket.words.data(), 0, ~0U) & kWordsOfABucket;
@@ -108,7 +108,7 @@ IdWindow::Place IdWindow::place_of_new(std::uint64_t hash_high) const {
   }
 }
 
-[[gnu::always_inline]] inline void IdWindow::set_word(const Place& place, const Entry& entry, std::uint32_t slot) {
+void IdWindow::set_word(const Place& place, const Entry& entry, std::uint32_t slot) {
   buckets_[place.bucket].words[place.word] = tag_of(entry.hash[2]) | slot;
   if (place.slot != 0) return;
   ++used_;
@@ -119,7 +119,7 @@ IdWindow::Place IdWindow::place_of_new(std::uint64_t hash_high) const {
   }
 }
 
-[[gnu::always_inline]] inline std::uint32_t IdWindow::append(const Entry& entry, std::int64_t offset) {
+std::uint32_t IdWindow::append(const Entry& entry, std::int64_t offset) {
   const std::uint32_t slot = next_;
   std::unique_ptr<Block>& block = blocks_[slot / kBlockEntries];
   if (!block) block = spare_ ? std::move(spare_) : std::unique_ptr<Block>(new Block);  // not make_unique: it would write zeros
@@ -131,7 +131,7 @@ IdWindow::Place IdWindow::place_of_new(std::uint64_t hash_high) const {
   return slot;
 }
 
-[[gnu::always_inline]] inline void IdWindow::put(const Place& place, const Hash128& id, std::int64_t offset) {
+void IdWindow::put(const Place& place, const Hash128& id, std::int64_t offset) {
   const Entry entry{{low_half(id.low), high_half(id.low), low_half(id.high), high_half(id.high)},
                     static_cast<std::uint32_t>(offset - base_)};
   set_word(place, entry, append(entry, offset));

@@ -94,12 +94,13 @@ class IdWindow {
   }
   [[nodiscard]] std::int64_t offset_of(const Entry& entry) const { return base_ + entry.relative; }
 
-  [[nodiscard]] Place find(const Hash128& id) const;
+  // Those marked are inlined into check_and_record() and its like; no other file calls them.
+  [[nodiscard, gnu::always_inline]] inline Place find(const Hash128& id) const;
   [[nodiscard]] Place find_from(std::size_t home, const Hash128& id) const;
   [[nodiscard]] Place place_of_new(std::uint64_t hash_high) const;
-  void put(const Place& place, const Hash128& id, std::int64_t offset);
-  void set_word(const Place& place, const Entry& entry, std::uint32_t slot);
-  std::uint32_t append(const Entry& entry, std::int64_t offset);
+  [[gnu::always_inline]] inline void put(const Place& place, const Hash128& id, std::int64_t offset);
+  [[gnu::always_inline]] inline void set_word(const Place& place, const Entry& entry, std::uint32_t slot);
+  [[gnu::always_inline]] inline std::uint32_t append(const Entry& entry, std::int64_t offset);
   void remove_word(const Entry& entry, std::uint32_t slot);
   void remove_first();
   void expire();

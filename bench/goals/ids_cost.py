@@ -1,7 +1,7 @@
 """What processed IDs cost: two workers of the same projection side by side, one that keeps IDs and one that keeps none, by turns.
 
-Other work on the machine moves a run of seconds by a fifth, four times what is allowed. So neither worker runs long: a share of the events goes
-to the one, as many to the other, and a few dozen such pairs follow one another, each within two seconds. The pairs' median counts; between
+Other work on the machine moves a run of seconds by a fifth, four times what is allowed. So neither worker runs long: a tenth of the events goes
+to the one, as many to the other, and a few dozen such pairs follow one another, each within a few seconds. The pairs' median counts; between
 which two of them it lies with 95 percent says how well it is known. Both go on with what they hold: the tables grow alike, and the windows of
 IDs become as full as they get.
 """
@@ -66,9 +66,10 @@ def percent(with_ids, without):
 
 
 def interval_of_median(values):
-    """Between which two of the values the median of all such values lies, with 95 percent or more (binomial: no shape is assumed)."""
+    """Between which two of the values the median of all such values lies, with 95 percent or more (binomial: no shape is assumed); fewer than six
+    values never say so much."""
     values, count = sorted(values), len(values)
-    left, rank = 0.0, 0  # the chance that fewer than `rank` + 1 of them lie below the median
+    left, rank = 0.0, 0  # the chance that fewer than `rank` of them lie below the median
     while rank < count // 2 and left + math.comb(count, rank) / 2**count <= 0.025:
         left += math.comb(count, rank) / 2**count
         rank += 1

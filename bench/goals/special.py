@@ -1,4 +1,4 @@
-"""Cases that are no catch-up beside a limit: latency, growth, starting, and the engine in memory; and what stands in a file of its own."""
+"""Cases that are no catch-up beside a limit: latency, growth, starting, and the engine in memory. What IDs cost is in ids_cost.py."""
 
 import json
 import os
@@ -23,7 +23,8 @@ READY_POLL_S = 0.004
 STAGES_MIN_TIME_S = 1
 STAGES_TURNS = 9
 FOLD_GOAL = 3_000_000  # events a second
-FOLD_LIMIT_OF_THE_GOAL = 8_700_000  # what the bare program did on the machine for which the goal was set
+# It was set on a machine where a bare program of this kind did 8.7 million: the same fields, records of 310 bytes instead of 332.
+FOLD_SHARE_OF_BARE = 0.345
 
 
 # Latency
@@ -45,7 +46,7 @@ def minimal_latency(bench, rate, loops):
                 raise Failure("minimal_loop did not start")
             return watch(bench.servers, run.place, run.topic, "bare_orders", rate, LATENCY_SECONDS)
         except Failure as failure:
-            if "no more in time" in str(failure):
+            if "no more in time" in str(failure) and loop.poll() is None:
                 return None
             raise
         finally:
@@ -62,19 +63,33 @@ def foldline_latency(bench, rate):
         return said
 
 
+class MinimalLoops:
+    """As many as there are partitions, at the full rate; given up after the first turn that they don't keep up with."""
+
+    def __init__(self, bench, loops):
+        self.bench, self.loops, self.behind = bench, loops, False
+
+    def turn(self):
+        said = None if self.behind else minimal_latency(self.bench, LATENCY_RATE, self.loops)
+        self.behind = said is None or said["p50_ms"] >= BEHIND_MS
+        return said
+
+
 def latency(bench):
     """Beside as many minimal loops as there are partitions: a single one can't commit so many records a second on an ordinary disk. Where
     they can't either, a single one at a lower rate stands in, which is stricter."""
-    loops = LATENCY_LOAD.partitions
-    sides = {"foldline": lambda: foldline_latency(bench, LATENCY_RATE), "minimal": lambda: minimal_latency(bench, LATENCY_RATE, loops)}
+    loops = MinimalLoops(bench, LATENCY_LOAD.partitions)
+    sides = {"foldline": lambda: foldline_latency(bench, LATENCY_RATE), "minimal": loops.turn}
     run_until_calm(bench, BROKER, sides.values())
     found = {name: [] for name in sides}
     for number in range(max(LATENCY_TURNS, bench.runs)):
         for name in sides if number % 2 == 0 else reversed(sides):
             found[name].append(sides[name]())
-        bench.say(f"  turn {number + 1}: Foldline {found['foldline'][-1]}, {loops} minimal loops {found['minimal'][-1]}")
+        bench.say(f"  turn {number + 1}: Foldline {found['foldline'][-1]}, {loops.loops} minimal loops {found['minimal'][-1]}")
     one = minimal_latency(bench, SLOW_RATE, 1)
-    return [latency_row(name, found, one, loops) for name in ("p50_ms", "p99_ms")]
+    if one is None:
+        raise Failure(f"a loop that commits each record does not keep up with {SLOW_RATE} events/s")
+    return [latency_row(name, found, one, loops.loops) for name in ("p50_ms", "p99_ms")]
 
 
 def latency_row(name, found, one, loops):
@@ -96,7 +111,7 @@ def latency_row(name, found, one, loops):
         "met": foldline <= 1.5 * minimal,
         "notes": [
             f"Foldline {turns['foldline']} ms by turns; {loops} minimal loops {turns['minimal']} ms. A single loop at {SLOW_RATE} events/s, "
-            f"when the machine has nothing else to do: {one[name]:.2f} ms, {foldline / one[name]:.1f} x."
+            f"a tenth of the load: {one[name]:.2f} ms; Foldline's at the full rate is {foldline / one[name]:.1f} times that."
         ],
     }
 
@@ -308,14 +323,14 @@ def in_memory(bench):
         },
         {
             "case": "fold-memory-bare",
-            "title": f"the same, for a machine of this speed: the goal of {FOLD_GOAL:,} was set where the limit does {FOLD_LIMIT_OF_THE_GOAL:,}",
+            "title": "the same beside a bare program, for machines are not equally fast",
             "kind": "ratio",
             "events_per_s": rate,
             "limit_per_s": limit,
-            "limit_title": "simdjson reads the used fields, a flat table sums them",
+            "limit_title": "simdjson reads the fields of a row, a flat table sums them",
             "value": rate / limit,
-            "goal": round(FOLD_GOAL / FOLD_LIMIT_OF_THE_GOAL, 2),
-            "met": rate / limit >= FOLD_GOAL / FOLD_LIMIT_OF_THE_GOAL,
+            "goal": FOLD_SHARE_OF_BARE,
+            "met": rate / limit >= FOLD_SHARE_OF_BARE,
         },
     ]
 

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <deque>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -65,9 +66,7 @@ class Table {
 };
 
 // One record, one row, one commit.
-void take(rd_kafka_queue_t* records, const std::string& url) {
-  Table table(url);
-  table.prepare();
+void take(rd_kafka_queue_t* records, Table& table) {
   simdjson::ondemand::parser parser;
   while (!ended) {
     rd_kafka_message_t* message = rd_kafka_consume_queue(records, kWaitMs);
@@ -85,33 +84,42 @@ void take(rd_kafka_queue_t* records, const std::string& url) {
   }
 }
 
+// A queue for each loop, with its share of the partitions. Before anything is assigned: no record goes another way.
+std::vector<rd_kafka_queue_t*> share_out(const KafkaClient& client, const std::string& topic, int loops) {
+  std::vector<rd_kafka_queue_t*> out;
+  for (int i = 0; i < loops; ++i) out.push_back(rd_kafka_queue_new(client.get()));
+  const int partitions = client.partitions(topic);
+  for (int p = 0; p < partitions; ++p) {
+    rd_kafka_queue_t* partition = rd_kafka_queue_get_partition(client.get(), topic.c_str(), p);
+    rd_kafka_queue_forward(partition, out[static_cast<std::size_t>(p % loops)]);
+    rd_kafka_queue_destroy(partition);
+  }
+  return out;
+}
+
 void run(const std::string& brokers, const std::string& url, const std::string& topic, int loops) {
   Table(url).make();
+  std::deque<Table> tables;
+  for (int i = 0; i < loops; ++i) tables.emplace_back(url).prepare();
   const KafkaClient client(RD_KAFKA_CONSUMER, {{"bootstrap.servers", brokers},
                                                {"group.id", "bench-minimal"},
                                                {"enable.auto.commit", "false"},
                                                {"auto.offset.reset", "error"},
                                                {"fetch.wait.max.ms", "100"}});
-  std::vector<rd_kafka_queue_t*> records;
-  for (int i = 0; i < loops; ++i) records.push_back(rd_kafka_queue_new(client.get()));
+  const std::vector<rd_kafka_queue_t*> queues = share_out(client, topic, loops);
   client.assign(topic, RD_KAFKA_OFFSET_BEGINNING);
-  for (int p = 0; p < client.partitions(topic); ++p) {
-    rd_kafka_queue_t* partition = rd_kafka_queue_get_partition(client.get(), topic.c_str(), p);
-    rd_kafka_queue_forward(partition, records[static_cast<std::size_t>(p % loops)]);
-    rd_kafka_queue_destroy(partition);
-  }
   std::vector<std::thread> threads;
-  for (rd_kafka_queue_t* queue : records) threads.emplace_back([queue, &url] { take(queue, url); });
+  for (std::size_t i = 0; i < queues.size(); ++i) threads.emplace_back([&table = tables[i], queue = queues[i]] { take(queue, table); });
   fmt::print("ready\n");
   std::fflush(stdout);
   while (!ended) {  // the client's own matters; all records go to the threads
     rd_kafka_message_t* message = rd_kafka_consumer_poll(client.get(), kWaitMs);
     if (message == nullptr) continue;
     check_kafka(message->err, "reading " + topic);
-    give_up("a record came past the threads");
+    give_up("a record came past the loops");
   }
   for (std::thread& thread : threads) thread.join();
-  for (rd_kafka_queue_t* queue : records) rd_kafka_queue_destroy(queue);
+  for (rd_kafka_queue_t* queue : queues) rd_kafka_queue_destroy(queue);
 }
 
 }  // namespace

@@ -199,3 +199,15 @@ def test_latency_is_held_against_loops_that_keep_up_and_else_against_a_slow_one(
         row = special.latency_row("p50_ms", {"foldline": turns(2.5, 2.4, 9.0), "minimal": turns(2.0, behind, 2.1)}, one, 8)
         assert row["value"] == pytest.approx(2.5 / 1.5) and not row["met"] and "one loop at 200 events/s: 1.5 ms" in row["limit_title"]
 
+
+def test_loops_that_fell_behind_are_not_asked_again(monkeypatch):
+    asked = []
+
+    def minimal_latency(bench, rate, loops):
+        asked.append((rate, loops))
+        return {"p50_ms": 2.0} if len(asked) == 1 else None
+
+    monkeypatch.setattr(special, "minimal_latency", minimal_latency)
+    loops = special.MinimalLoops(None, 8)
+    assert [loops.turn() for _ in range(4)] == [{"p50_ms": 2.0}, None, None, None]
+    assert asked == [(special.LATENCY_RATE, 8)] * 2

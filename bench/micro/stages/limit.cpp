@@ -11,15 +11,17 @@
 #include <cstring>
 #include <stdexcept>
 #include <string_view>
+#include <vector>
 
 #include "bench/micro/stages/in_memory.h"
+#include "engine/lane.h"
 
 namespace foldline::bench {
 namespace {
 
 constexpr std::size_t kEvents = 200'000;  // as for the lane
 constexpr int kPartitions = 8;
-constexpr std::size_t kBatchRecords = 20'000;
+const std::size_t kBatchRecords = LaneOptions{}.max_poll_records;  // what the lane commits at a time beside a store that answers at once
 constexpr std::size_t kLongestRecordBytes = 4'096;
 
 struct UsedFields {
@@ -66,6 +68,7 @@ class FlatTable {
     const std::uint64_t hash = XXH3_64bits(fields.order_id.data(), fields.order_id.size()) | 1U;
     std::size_t place = hash >> kShift;
     while (hashes_[place] != 0 && hashes_[place] != hash) place = (place + 1) % kPlaces;
+    if (hashes_[place] == 0) rows_[place] = {};
     hashes_[place] = hash;
     rows_[place].total_cents += fields.total_cents;
     rows_[place].item_count = fields.item_count;
@@ -73,8 +76,9 @@ class FlatTable {
   void clear() { std::ranges::fill(hashes_, 0); }
 
  private:
-  static constexpr std::size_t kPlaces = 1U << 16U;
-  static constexpr unsigned kShift = 64 - 16;
+  static constexpr unsigned kPlaceBits = 13;  // four for each record of a batch
+  static constexpr std::size_t kPlaces = 1U << kPlaceBits;
+  static constexpr unsigned kShift = 64 - kPlaceBits;
   struct Row {
     std::int64_t total_cents = 0;
     std::int64_t item_count = 0;
@@ -95,7 +99,7 @@ void limit(benchmark::State& state, bool fold) {
       if (fold) table.add(fields);
     }
   }
-  state.SetItemsProcessed(static_cast<std::int64_t>(kBatchRecords) * state.iterations());
+  state.SetItemsProcessed(static_cast<std::int64_t>(kBatchRecords) * static_cast<std::int64_t>(state.iterations()));
 }
 BENCHMARK_CAPTURE(limit, read, false)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(limit, fold, true)->Unit(benchmark::kMillisecond);
