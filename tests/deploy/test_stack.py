@@ -6,6 +6,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -140,6 +141,22 @@ def test_kafka_comes_back_after_kill(stack):
     stack.run("up", "kafka")
     assert stack.port("kafka") == port
     assert stack.status("kafka")[0] == "up"
+
+
+def test_a_port_that_is_about_to_become_free_is_waited_for(stack):
+    """As that of a server which was just killed: the kernel closes its sockets after it has left the list of processes."""
+    stack.run("up", "redis")
+    port = stack.port("redis")
+    stack.run("kill", "redis")
+    with socket.socket() as dying:
+        dying.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        dying.bind(("127.0.0.1", port))
+        dying.listen()
+        closing = threading.Timer(0.7, dying.close)
+        closing.start()
+        stack.run("start", "redis")
+        closing.join()
+    assert stack.port("redis") == port
 
 
 def test_mistakes_are_named(stack):

@@ -11,7 +11,7 @@
 #
 # A server's state is in $state/NAME: ports, log, data. Of these only the data directory belongs to the user that runs the servers.
 
-readonly wait_ready_s=${STACK_WAIT_S:-60} wait_stop_s=30 port_first=20000 port_last=31999
+readonly wait_ready_s=${STACK_WAIT_S:-60} wait_stop_s=30 wait_port_s=2 port_first=20000 port_last=31999
 
 die() { echo "stack: $*" >&2; exit 1; }
 
@@ -69,13 +69,17 @@ port_taken() {
   cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v port="$hex" '$4 == "0A" && substr($2, length($2) - 4) == port {found = 1} END {exit !found}'
 }
 
-# choose_ports SERVER: keeps the remembered ports while they are free, below the kernel's own range for outgoing connections.
+port_free() { ! port_taken "$1"; }
+
+# choose_ports SERVER: keeps the remembered ports while they are free, below the kernel's own range for outgoing connections. A server that
+# was killed holds its ports for a moment longer than it is seen among the processes: until the kernel has taken its memory back.
 choose_ports() {
   local server=$1 name port file=$state/$1/ports chosen=' '
   declare -A old=()
   if [ -f "$file" ]; then while IFS='=' read -r name port; do old[$name]=$port; done <"$file"; fi
   for name in $("${server}_ports"); do
     port=${old[$name]:-}
+    if [[ $port =~ ^[0-9]+$ ]]; then wait_until "$wait_port_s" port_free "$port" || true; fi
     until [[ $port =~ ^[0-9]+$ ]] && [[ $chosen != *" $port "* ]] && ! port_taken "$port"; do
       port=$((port_first + (RANDOM * 32768 + RANDOM) % (port_last - port_first + 1)))
     done
