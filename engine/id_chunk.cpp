@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <cstring>
 #include <utility>
 
+#include "common/big_endian.h"
 #include "engine/id_window.h"
 
 namespace foldline {
@@ -17,14 +16,6 @@ namespace {
 constexpr std::size_t kHashBytes = 16;
 constexpr std::size_t kMostDeltaBytes = 10;
 constexpr std::size_t kFirstBytes = 1024;
-
-template <class Integer>
-void store_big_endian(char* to, Integer value) {
-  if constexpr (std::endian::native == std::endian::little) {
-    value = sizeof(Integer) == 8 ? __builtin_bswap64(value) : __builtin_bswap32(static_cast<std::uint32_t>(value));
-  }
-  std::memcpy(to, &value, sizeof value);
-}
 
 }  // namespace
 

@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/big_endian.h"
 #include "common/error.h"
 #include "common/hash.h"
 
@@ -54,13 +55,6 @@ namespace id_chunk_detail {
 
 inline constexpr std::size_t kHeaderBytes = 12;
 
-inline std::uint64_t load_big_endian(const char* from) {
-  std::uint64_t v;
-  __builtin_memcpy(&v, from, sizeof v);
-  if constexpr (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) v = __builtin_bswap64(v);
-  return v;
-}
-
 inline bool read_varint(std::string_view bytes, std::size_t& at, std::uint64_t& value) {
   value = 0;
   for (unsigned shift = 0; shift < 64 && at < bytes.size(); shift += 7) {
@@ -83,15 +77,15 @@ Result<void> unpack_ids(std::string_view packed, Visit&& visit) {
   std::size_t at = 0;
   while (at < packed.size()) {
     if (packed.size() - at < detail::kHeaderBytes) return fail(detail::damaged(at, packed.size()));
-    auto offset = static_cast<std::int64_t>(detail::load_big_endian(packed.data() + at));
+    auto offset = load_big_endian<std::int64_t>(packed.data() + at);
     // The count is the high half of the 8 bytes that start with it; they are all there because a segment has an ID.
     if (packed.size() - at < detail::kHeaderBytes + 17) return fail(detail::damaged(at, packed.size()));
-    const auto count = static_cast<std::uint32_t>(detail::load_big_endian(packed.data() + at + 8) >> 32);
+    const auto count = static_cast<std::uint32_t>(load_big_endian<std::uint64_t>(packed.data() + at + 8) >> 32);
     if (offset < 0 || count == 0) return fail(detail::damaged(at, packed.size()));
     at += detail::kHeaderBytes;
     for (std::uint32_t i = 0; i < count; ++i) {
       if (packed.size() - at < 17) return fail(detail::damaged(at, packed.size()));
-      const Hash128 id{detail::load_big_endian(packed.data() + at), detail::load_big_endian(packed.data() + at + 8)};
+      const Hash128 id{load_big_endian<std::uint64_t>(packed.data() + at), load_big_endian<std::uint64_t>(packed.data() + at + 8)};
       at += 16;
       std::uint64_t delta = 0;
       if (!detail::read_varint(packed, at, delta) || delta / 2 > static_cast<std::uint64_t>(INT64_MAX - offset)) {

@@ -32,27 +32,28 @@ bool same(const std::array<std::uint32_t, 4>& words, const Hash128& id) {
   return words[0] == low_half(id.low) && words[1] == high_half(id.low) && words[2] == low_half(id.high) && words[3] == high_half(id.high);
 }
 
-// A bit for each of a bucket's 16 words that agrees with `wanted` in the bits of `mask`.
+}  // namespace
+
 #if defined(__SSE2__)
-[[gnu::always_inline]] inline std::uint32_t agreeing(const std::uint32_t* words, std::uint32_t wanted, std::uint32_t mask) {
+std::uint32_t IdWindow::Bucket::agreeing(std::uint32_t wanted, std::uint32_t mask) const {
   const __m128i want = _mm_set1_epi32(static_cast<int>(wanted));
   const __m128i masks = _mm_set1_epi32(static_cast<int>(mask));
   const auto four = [&](int i) {
-    const __m128i have = _mm_load_si128(reinterpret_cast<const __m128i*>(words) + i);
+    const __m128i have = _mm_load_si128(reinterpret_cast<const __m128i*>(words.data()) + i);
     return _mm_cmpeq_epi32(_mm_and_si128(_mm_xor_si128(have, want), masks), _mm_setzero_si128());
   };
   const __m128i halves = _mm_packs_epi16(_mm_packs_epi32(four(0), four(1)), _mm_packs_epi32(four(2), four(3)));
-  return static_cast<std::uint32_t>(_mm_movemask_epi8(halves));
+  return static_cast<std::uint32_t>(_mm_movemask_epi8(halves)) & ((1U << kBucketWords) - 1);  // without `passed`
 }
 #else
-[[gnu::always_inline]] inline std::uint32_t agreeing(const std::uint32_t* words, std::uint32_t wanted, std::uint32_t mask) {
+std::uint32_t IdWindow::Bucket::agreeing(std::uint32_t wanted, std::uint32_t mask) const {
   std::uint32_t out = 0;
-  for (unsigned i = 0; i < 16; ++i) out |= static_cast<std::uint32_t>(((words[i] ^ wanted) & mask) == 0) << i;
+  for (unsigned i = 0; i < kBucketWords; ++i) out |= static_cast<std::uint32_t>(((words[i] ^ wanted) & mask) == 0) << i;
   return out;
 }
 #endif
 
-}  // namespace
+std::uint32_t IdWindow::Bucket::free_words() const { return agreeing(0, ~0U); }
 
 IdWindow::IdWindow(std::int64_t window) : window_(std::clamp<std::int64_t>(window, 0, kMaxWindow)) {}
 
@@ -68,8 +69,8 @@ std::size_t IdWindow::buckets_for(std::size_t ids) const {
 IdWindow::Place IdWindow::find(const Hash128& id) const {
   const std::size_t home = home_of(id.high);
   const Bucket& bucket = buckets_[home];
-  const std::uint32_t free = agreeing(bucket.words.data(), 0, ~0U) & kWordsOfABucket;
-  const std::uint32_t alike = agreeing(bucket.words.data(), tag_of(low_half(id.high)), ~slot_mask_) & kWordsOfABucket & ~free;
+  const std::uint32_t free = bucket.free_words();
+  const std::uint32_t alike = bucket.agreeing(tag_of(low_half(id.high)), ~slot_mask_) & ~free;
   if (alike == 0 && free != 0 && bucket.passed() == 0) return {home, static_cast<std::size_t>(std::countr_zero(free)), 0};
   return find_from(home, id);
 }
@@ -82,8 +83,8 @@ IdWindow::Place IdWindow::find_from(std::size_t home, const Hash128& id) const {
   std::size_t b = home;
   for (std::size_t looked_at = 0; looked_at < buckets_.size() && (passed || !has_room); ++looked_at) {
     const Bucket& bucket = buckets_[b];
-    const std::uint32_t free = agreeing(bucket.words.data(), 0, ~0U) & kWordsOfABucket;
-    for (std::uint32_t left = agreeing(bucket.words.data(), tag, ~slot_mask_) & kWordsOfABucket & ~free; left != 0; left &= left - 1) {
+    const std::uint32_t free = bucket.free_words();
+    for (std::uint32_t left = bucket.agreeing(tag, ~slot_mask_) & ~free; left != 0; left &= left - 1) {
       const auto w = static_cast<std::size_t>(std::countr_zero(left));
       const std::uint32_t slot = bucket.words[w] & slot_mask_;
       if (same(entry_at(slot).hash, id)) return {b, w, slot};
@@ -102,7 +103,7 @@ IdWindow::Place IdWindow::find_from(std::size_t home, const Hash128& id) const {
 IdWindow::Place IdWindow::place_of_new(std::uint64_t hash_high) const {
   std::size_t b = home_of(hash_high);
   for (;;) {
-    const std::uint32_t free = agreeing(buckets_[b].words.data(), 0, ~0U) & kWordsOfABucket;
+    const std::uint32_t free = buckets_[b].free_words();
     if (free != 0) return {b, static_cast<std::size_t>(std::countr_zero(free)), 0};
     if (++b == buckets_.size()) b = 0;
   }
@@ -163,7 +164,7 @@ void IdWindow::remove_word(const Entry& entry, std::uint32_t slot) {
   std::size_t b = home;
   for (std::size_t looked_at = 0; looked_at < buckets_.size(); ++looked_at) {
     Bucket& bucket = buckets_[b];
-    const std::uint32_t here = agreeing(bucket.words.data(), word, ~0U) & kWordsOfABucket;
+    const std::uint32_t here = bucket.agreeing(word, ~0U);
     if (here != 0) {
       bucket.words[static_cast<std::size_t>(std::countr_zero(here))] = 0;
       --used_;

@@ -69,9 +69,11 @@ class IdWindow {
     std::array<std::uint32_t, kBucketWords + 1> words{};  // 0: free
     [[nodiscard]] std::uint32_t& passed() { return words[kBucketWords]; }
     [[nodiscard]] std::uint32_t passed() const { return words[kBucketWords]; }
+    // A bit for each word of an ID (or of none) that agrees with `wanted` in the bits of `mask`.
+    [[nodiscard, gnu::always_inline]] inline std::uint32_t agreeing(std::uint32_t wanted, std::uint32_t mask) const;
+    [[nodiscard, gnu::always_inline]] inline std::uint32_t free_words() const;
   };
   static_assert(sizeof(Bucket) == 64);
-  static constexpr std::uint32_t kWordsOfABucket = (1U << kBucketWords) - 1;  // a bit for each, without `passed`
 
   // Where an ID's word stands or, if it has none, where it belongs.
   struct Place {

@@ -97,15 +97,9 @@ class Run:
         if load.restart:
             self.start_workers()
             done = 0
-        self.place.settle()
-        before = self.cpu()
         commits = self.workers[0].metric("foldline_commits_total")
-        events_per_s = catch_up_rate(fill, self.workers, done, self.events)
-        after = self.cpu()
-        out = {"events_per_s": events_per_s}
-        for name, value in after.items():
-            if value is not None and before[name] is not None:
-                out[name + "_cpu_us_per_event"] = (value - before[name]) * 1e6 / self.events
+        events_per_s, spent_us = self.catch_up(fill, done, self.events)
+        out = {"events_per_s": events_per_s, **{part + "_cpu_us_per_event": us for part, us in spent_us.items()}}
         out["peak_memory_mb"] = max(w.peak_memory_bytes() for w in self.workers) / 1e6
         out["memory_mb"] = max(w.memory_bytes() for w in self.workers) / 1e6
         out["event_bytes"] = fill.totals["bytes"] / self.events
@@ -113,11 +107,20 @@ class Run:
         self.check(fill.totals)
         return out
 
+    def catch_up(self, fill, done, events):
+        """Events a second, and the processor time an event of each part that can be measured, µs. `done`: committed before."""
+        self.place.settle()
+        before = self._cpu()
+        events_per_s = catch_up_rate(fill, self.workers, done, events)
+        after = self._cpu()
+        spent_us = {part: (after[part] - before[part]) * 1e6 / events for part in after if None not in (before[part], after[part])}
+        return events_per_s, spent_us
+
     def check(self, totals):
         check = self.place.check_customers if self.load.views in ("customers", "counters") else self.place.check_orders
         check(totals)
 
-    def cpu(self):
+    def _cpu(self):
         servers = self.bench.servers
         out = {
             "worker": sum(worker.cpu_seconds() for worker in self.workers),

@@ -12,11 +12,10 @@ import dataclasses
 import math
 import statistics
 
-from catch_up import WARM_UP_EVENTS, Load, Run, catch_up_rate, warm_up
+from catch_up import WARM_UP_EVENTS, Load, Run, warm_up
 from programs import Fill
 
-WINDOW = 250_000  # IDs a partition: the default
-SETTINGS = {"without": "none", "with": str(WINDOW)}
+SETTINGS = {"without": "none", "with": Load.processed_ids}
 PAIRS = 40
 PARTS = 10  # of a run's events: what a turn has
 LOADS = (
@@ -48,21 +47,13 @@ class Side:
         """Wall time and processor time an event, µs."""
         load = self.run.load
         fill = Fill(self.bench.servers, self.run.topic, load.workload, events, **load.fill, first=self.done)
-        self.run.place.settle()
-        before = self.run.cpu()
-        rate = catch_up_rate(fill, self.run.workers, self.done, events)
-        after = self.run.cpu()
+        rate, spent_us = self.run.catch_up(fill, self.done, events)
         self.done += events
         self.totals.update(fill.totals)
-        out = {part: (after[part] - before[part]) * 1e6 / events for part in after if None not in (before[part], after[part])}
-        return {"time": 1e6 / rate, **out}
+        return {"time": 1e6 / rate, **spent_us}
 
     def memory_bytes(self):
         return self.run.workers[0].memory_bytes()
-
-
-def percent(with_ids, without):
-    return 100 * (with_ids / without - 1)
 
 
 def interval_of_median(values):
@@ -86,12 +77,12 @@ def measure(bench, load, events):
         for number in range(PAIRS):
             order = sides.items() if number % 2 == 0 else reversed(sides.items())
             pairs.append({name: side.turn(events) for name, side in order})
-        held = min(sides["with"].done, WINDOW * load.partitions)
+        held = min(sides["with"].done, int(SETTINGS["with"]) * load.partitions)
         return pairs, (sides["with"].memory_bytes() - sides["without"].memory_bytes()) / held
 
 
 def row_of(store, events, pairs):
-    costs = [percent(pair["with"]["time"], pair["without"]["time"]) for pair in pairs]
+    costs = [100 * (pair["with"]["time"] / pair["without"]["time"] - 1) for pair in pairs]
     cost = statistics.median(costs)
     least, most = interval_of_median(costs)
     spent = {name: {part: statistics.mean(pair[name][part] for pair in pairs) for part in pairs[0][name]} for name in SETTINGS}
@@ -134,8 +125,9 @@ def ids_cost(bench):
     for store, load, share in LOADS:
         events = max(1_000, int(bench.events * share / PARTS))
         pairs, bytes_per_id = measure(bench, load, events)
-        rows.append(row_of(store, events, pairs))
+        row = row_of(store, events, pairs)
+        bench.say(f"  {store}: {row['notes'][0]}")
+        rows.append(row)
         if store == "postgres":
             rows.append(memory_row(events, bytes_per_id))
-        bench.say(f"  {store}: {rows[-1]['notes'][0] if 'notes' in rows[-1] else rows[-2]['notes'][0]}")
     return rows

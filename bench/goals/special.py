@@ -8,7 +8,7 @@ import threading
 import time
 
 import programs
-from catch_up import BROKER, Load, Run, catch_up_rate, run_until_calm
+from catch_up import BROKER, Load, Run, run_until_calm
 from ids_cost import ids_cost
 from programs import BUILD, Failure, Fill
 
@@ -64,14 +64,14 @@ def foldline_latency(bench, rate):
 
 
 class MinimalLoops:
-    """As many as there are partitions, at the full rate; given up after the first turn that they don't keep up with."""
+    """As many as there are partitions, at the full rate; given up after the first turn that they did not end."""
 
     def __init__(self, bench, loops):
-        self.bench, self.loops, self.behind = bench, loops, False
+        self.bench, self.loops, self.given_up = bench, loops, False
 
     def turn(self):
-        said = None if self.behind else minimal_latency(self.bench, LATENCY_RATE, self.loops)
-        self.behind = said is None or said["p50_ms"] >= BEHIND_MS
+        said = None if self.given_up else minimal_latency(self.bench, LATENCY_RATE, self.loops)
+        self.given_up = said is None
         return said
 
 
@@ -127,8 +127,7 @@ def growth(bench):
         run.start_workers()
         for number in range(bench.growth_millions):
             fill = Fill(bench.servers, run.topic, "new", bench.events, first=number * bench.events)
-            run.place.settle()
-            rates.append(catch_up_rate(fill, run.workers, number * bench.events, bench.events))
+            rates.append(run.catch_up(fill, number * bench.events, bench.events)[0])
             memory.append(run.workers[0].memory_bytes() / 1e6)
             bench.say(f"  {(number + 1) * bench.events:>12,} rows: {rates[-1]:,.0f} events/s, worker {memory[-1]:.0f} MB")
         run.stop_workers()
@@ -275,28 +274,35 @@ STAGES = (
 STORES = (("PostgreSQL", "postgres"), ("Redis", "redis"), ("search", "search"))
 
 
-def stage_times(bench):
-    """ns of processor time an event, by benchmark."""
-    command = [str(BUILD / "bench" / "stages"), f"--benchmark_min_time={STAGES_MIN_TIME_S}", "--benchmark_format=json"]
+def run_stages(*arguments):
+    """What the micro-benchmark says, a dictionary each."""
+    command = [str(BUILD / "bench" / "stages"), *arguments, "--benchmark_format=json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode != 0:
         raise Failure(f"stages: {done.stderr.strip()}")
-    return {one["name"]: 1e9 / one["items_per_second"] for one in json.loads(done.stdout)["benchmarks"]}
+    return json.loads(done.stdout)["benchmarks"]
+
+
+def stage_times():
+    """ns of processor time an event, by benchmark."""
+    said = run_stages("--benchmark_filter=-limit/", f"--benchmark_min_time={STAGES_MIN_TIME_S}")
+    return {one["name"]: 1e9 / one["items_per_second"] for one in said}
 
 
 def median_beside(name, beside):
     """Events a second of two benchmarks by turns."""
-    command = [str(BUILD / "bench" / "stages"), f"--benchmark_filter=^({name}|{beside})$", f"--benchmark_repetitions={STAGES_TURNS}"]
-    command += ["--benchmark_enable_random_interleaving=true", "--benchmark_report_aggregates_only=true", "--benchmark_format=json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    if done.returncode != 0:
-        raise Failure(f"stages: {done.stderr.strip()}")
-    rates = {one["run_name"]: one["items_per_second"] for one in json.loads(done.stdout)["benchmarks"] if one["aggregate_name"] == "median"}
+    said = run_stages(
+        f"--benchmark_filter=^({name}|{beside})$",
+        f"--benchmark_repetitions={STAGES_TURNS}",
+        "--benchmark_enable_random_interleaving=true",
+        "--benchmark_report_aggregates_only=true",
+    )
+    rates = {one["run_name"]: one["items_per_second"] for one in said if one["aggregate_name"] == "median"}
     return rates[name], rates[beside]
 
 
 def in_memory(bench):
-    times = stage_times(bench)
+    times = stage_times()
     notes = ["| where the time of one event goes (one core, in memory) | ns |", "| --- | ---: |"]
     for title, name, before in STAGES:
         notes.append(f"| {title} | {times[name] - (times[before] if before else 0):,.0f} |")

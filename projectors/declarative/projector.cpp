@@ -6,6 +6,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "common/big_endian.h"
 #include "common/codec/decoder.h"
 #include "common/same_text.h"
 #include "projectors/declarative/compiled.h"
@@ -142,7 +143,7 @@ bool make_stamp(Run& run, const expr::Program& newest_by, GuardStamp& out) {
   constexpr std::size_t kVersionBytes = 8;
   char* const stamp = run.arena.array<char>(kVersionBytes + tie.size());
   const std::uint64_t ordered = static_cast<std::uint64_t>(version) ^ (std::uint64_t{1} << 63);
-  for (std::size_t i = 0; i < kVersionBytes; ++i) stamp[i] = static_cast<char>(static_cast<unsigned char>(ordered >> (56 - 8 * i)));
+  store_big_endian(stamp, ordered);
   std::memcpy(stamp + kVersionBytes, tie.data(), tie.size());
   out = {stamp, kVersionBytes + tie.size()};
   return true;

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/big_endian.h"
 #include "common/error.h"
 #include "common/type.h"
 #include "common/uuid.h"
@@ -23,41 +24,24 @@ inline constexpr std::int64_t kPostgresEpochUs = 946'684'800'000'000;
 inline constexpr std::int64_t kPostgresEpochDays = 10'957;
 
 template <class T>
-T to_big_endian(T value) {
-  if constexpr (std::endian::native == std::endian::big || sizeof(T) == 1) {
-    return value;
-  } else if constexpr (sizeof(T) == 2) {
-    return static_cast<T>(__builtin_bswap16(static_cast<std::uint16_t>(value)));
-  } else if constexpr (sizeof(T) == 4) {
-    return static_cast<T>(__builtin_bswap32(static_cast<std::uint32_t>(value)));
-  } else {
-    return static_cast<T>(__builtin_bswap64(static_cast<std::uint64_t>(value)));
-  }
-}
-
-template <class T>
 void put(std::string& out, T value) {
-  const T big = to_big_endian(value);
   char bytes[sizeof(T)];
-  std::memcpy(bytes, &big, sizeof big);
+  store_big_endian(bytes, value);
   out.append(bytes, sizeof bytes);
 }
 
 template <class T>
 T get(const char* bytes) {
-  T value;
-  std::memcpy(&value, bytes, sizeof value);
-  return to_big_endian(value);
+  return load_big_endian<T>(bytes);
 }
 
 // A field of a fixed size: its length and its bytes, appended at once.
 template <class T>
 void put_field(std::string& out, T value) {
-  const std::int32_t length = to_big_endian(static_cast<std::int32_t>(sizeof(T)));
-  const T big = to_big_endian(value);
-  char bytes[sizeof length + sizeof(T)];
-  std::memcpy(bytes, &length, sizeof length);
-  std::memcpy(bytes + sizeof length, &big, sizeof big);
+  constexpr std::int32_t kLength = sizeof(T);
+  char bytes[sizeof kLength + sizeof(T)];
+  store_big_endian(bytes, kLength);
+  store_big_endian(bytes + sizeof kLength, value);
   out.append(bytes, sizeof bytes);
 }
 

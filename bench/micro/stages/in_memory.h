@@ -15,10 +15,16 @@
 
 #include "common/record.h"
 #include "engine/executor.h"
+#include "engine/lane.h"
 #include "engine/log.h"
 #include "sinks/sink.h"
 
 namespace foldline::bench {
+
+inline constexpr std::size_t kEvents = 200'000;  // of a topic: more than fits the caches, as a worker meets them
+inline constexpr int kPartitions = 8;
+// A store that answers at once gets what one poll brought.
+inline const std::size_t kSmallBatchRecords = LaneOptions{}.max_poll_records;
 
 // Order events of bench/orders, as they lie in a client's buffers: one behind the other, the partitions by turns.
 class MemoryTopic {

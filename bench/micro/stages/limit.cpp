@@ -14,14 +14,10 @@
 #include <vector>
 
 #include "bench/micro/stages/in_memory.h"
-#include "engine/lane.h"
 
 namespace foldline::bench {
 namespace {
 
-constexpr std::size_t kEvents = 200'000;  // as for the lane
-constexpr int kPartitions = 8;
-const std::size_t kBatchRecords = LaneOptions{}.max_poll_records;  // what the lane commits at a time beside a store that answers at once
 constexpr std::size_t kLongestRecordBytes = 4'096;
 
 struct UsedFields {
@@ -93,13 +89,13 @@ void limit(benchmark::State& state, bool fold) {
   FlatTable table;
   for (auto _ : state) {
     table.clear();
-    for (std::size_t i = 0; i < kBatchRecords; ++i) {
+    for (std::size_t i = 0; i < kSmallBatchRecords; ++i) {
       const UsedFields fields = reader.read(topic.next().value.value());
       benchmark::DoNotOptimize(fields.text_bytes);
       if (fold) table.add(fields);
     }
   }
-  state.SetItemsProcessed(static_cast<std::int64_t>(kBatchRecords) * static_cast<std::int64_t>(state.iterations()));
+  state.SetItemsProcessed(static_cast<std::int64_t>(kSmallBatchRecords) * static_cast<std::int64_t>(state.iterations()));
 }
 BENCHMARK_CAPTURE(limit, read, false)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(limit, fold, true)->Unit(benchmark::kMillisecond);

@@ -30,11 +30,7 @@ namespace {
 
 using Workload = MemoryTopic::Workload;
 
-constexpr std::size_t kEvents = 200'000;  // more than fits the caches, as a worker meets them
-constexpr int kPartitions = 8;
 constexpr std::size_t kBatchRecords = 20'000;
-// A store that answers at once gets what one poll brought.
-const std::size_t kSmallBatchRecords = LaneOptions{}.max_poll_records;
 constexpr std::size_t kGroup = kDecodedTogether;  // as in the lane
 constexpr std::int64_t kWindow = 250'000;
 constexpr std::size_t kWarmUpEvents = kWindow * kPartitions + kEvents;  // until windows and arenas are as large as they get

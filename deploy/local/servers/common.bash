@@ -80,7 +80,7 @@ choose_ports() {
   for name in $("${server}_ports"); do
     port=${old[$name]:-}
     if [[ $port =~ ^[0-9]+$ ]]; then wait_until "$wait_port_s" port_free "$port" || true; fi
-    until [[ $port =~ ^[0-9]+$ ]] && [[ $chosen != *" $port "* ]] && ! port_taken "$port"; do
+    until [[ $port =~ ^[0-9]+$ ]] && [[ $chosen != *" $port "* ]] && port_free "$port"; do
       port=$((port_first + (RANDOM * 32768 + RANDOM) % (port_last - port_first + 1)))
     done
     chosen+="$port "
