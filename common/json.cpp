@@ -6,6 +6,8 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "common/time.h"
@@ -197,6 +199,24 @@ void append_escape(std::string& out, char c) {
   }
 }
 
+// Whether any of eight characters does: where a byte of `v - ones` borrows and that of `v` was below 0x80, it was 0, or a lower one was
+// (Mycroft's test). A byte that the borrow of a lower one reaches may be wrong, but then the answer is "yes" already.
+bool any_needs_escape(const char* eight) {
+  constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
+  constexpr std::uint64_t kHigh = 0x80 * kOnes;
+  std::uint64_t v;
+  std::memcpy(&v, eight, sizeof v);
+  const std::uint64_t quote = v ^ '"' * kOnes;
+  const std::uint64_t backslash = v ^ '\\' * kOnes;
+  return ((((v - 0x20 * kOnes) & ~v) | ((quote - kOnes) & ~quote) | ((backslash - kOnes) & ~backslash)) & kHigh) != 0;
+}
+
+// The first character at or behind `at` that may need an escape: most texts have none.
+std::size_t skip_plain(std::string_view text, std::size_t at) {
+  while (text.size() - at >= 8 && !any_needs_escape(text.data() + at)) at += 8;
+  return at;
+}
+
 bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
 
 void append_double(std::string& out, double v) {
@@ -246,11 +266,12 @@ void append_quoted(std::string& out, std::string_view plain) {
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   std::size_t from = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = skip_plain(text, 0); i < text.size(); ++i) {
     if (!needs_escape(text[i])) continue;
     out.append(text, from, i - from);
     append_escape(out, text[i]);
     from = i + 1;
+    i = skip_plain(text, from) - 1;
   }
   out.append(text, from, text.size() - from);
   out += '"';
@@ -272,7 +293,11 @@ void append_json(std::string& out, const Value& v) {
     case Kind::floating: append_double(out, v.as_double()); return;
     case Kind::text: append_json_string(out, v.as_text()); return;
     case Kind::bytes: append_quoted(out, base64(v.as_text())); return;
-    case Kind::timestamp: append_quoted(out, format_timestamp(v.as_int())); return;
+    case Kind::timestamp:
+      out += '"';
+      append_timestamp(out, v.as_int());
+      out += '"';
+      return;
     case Kind::date: append_quoted(out, format_date(v.as_int())); return;
     case Kind::interval: append_quoted(out, format_interval(v.as_int())); return;
     case Kind::uuid: append_quoted(out, v.as_uuid().to_string()); return;
@@ -284,14 +309,16 @@ void append_json(std::string& out, const Value& v) {
 
 std::string base64(std::string_view bytes) {
   static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t left = std::min<std::size_t>(bytes.size() - i, 3);
-    std::uint32_t word = 0;
-    for (std::size_t j = 0; j < 3; ++j) word = word << 8 | (j < left ? static_cast<unsigned char>(bytes[i + j]) : 0U);
-    for (std::size_t j = 0; j < 4; ++j) out += j <= left ? kAlphabet[(word >> (18 - 6 * j)) & 63] : '=';
-  }
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])); };
+  std::string out((bytes.size() + 2) / 3 * 4, '=');
+  char* to = out.data();
+  const auto put = [&](std::uint32_t word, int characters) {
+    for (int j = 0; j < characters; ++j) *to++ = kAlphabet[(word >> (18 - 6 * j)) & 63];
+  };
+  std::size_t i = 0;
+  for (; i + 3 <= bytes.size(); i += 3) put(byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2), 4);
+  if (bytes.size() - i == 2) put(byte(i) << 16 | byte(i + 1) << 8, 3);
+  if (bytes.size() - i == 1) put(byte(i) << 16, 2);
   return out;
 }
 

@@ -98,22 +98,53 @@ bool read_offset(std::string_view text, std::size_t at, std::int64_t& offset_us)
 
 std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
-void append_number(std::string& out, std::int64_t value, int width) {
-  std::array<char, 24> buffer{};
-  const int n = std::snprintf(buffer.data(), buffer.size(), "%0*lld", width, static_cast<long long>(value));
-  out.append(buffer.data(), static_cast<std::size_t>(n));
+// Each writes its characters and says where they end.
+using TimeText = std::array<char, 40>;  // -290308-12-21T19:59:05.224192Z, and some room
+
+char* put_two(char* to, std::int64_t value) {
+  to[0] = static_cast<char>('0' + value / 10);
+  to[1] = static_cast<char>('0' + value % 10);
+  return to + 2;
 }
 
-void append_two(std::string& out, std::int64_t value) {
-  out += static_cast<char>('0' + value / 10);
-  out += static_cast<char>('0' + value % 10);
+char* put_year(char* to, std::int64_t year) {
+  if (year >= 0 && year <= 9'999) return put_two(put_two(to, year / 100), year % 100);
+  constexpr int kWidth = 5;  // at least, with the sign
+  return to + std::snprintf(to, 24, "%0*lld", year < 0 ? kWidth : kWidth - 1, static_cast<long long>(year));
+}
+
+char* put_date(char* to, std::int64_t days_since_1970) {
+  const CivilDate date = civil_from_days(days_since_1970);
+  to = put_year(to, date.year);
+  *to++ = '-';
+  to = put_two(to, date.month);
+  *to++ = '-';
+  return put_two(to, date.day);
 }
 
 // ".250000", or nothing for a whole second.
-void append_micros(std::string& out, std::int64_t micros) {
-  if (micros == 0) return;
-  out += '.';
-  append_number(out, micros, 6);
+char* put_micros(char* to, std::int64_t micros) {
+  if (micros == 0) return to;
+  *to++ = '.';
+  to = put_two(to, micros / 10'000);
+  to = put_two(to, micros / 100 % 100);
+  return put_two(to, micros % 100);
+}
+
+char* put_timestamp(char* to, std::int64_t micros_since_1970) {
+  const std::int64_t days = date_of(micros_since_1970);
+  const std::int64_t rest = micros_since_1970 % kDayUs;  // the day's start may lie before what 64 bits hold
+  const std::int64_t of_day = rest < 0 ? rest + kDayUs : rest;
+  to = put_date(to, days);
+  *to++ = 'T';
+  to = put_two(to, of_day / kHourUs);
+  *to++ = ':';
+  to = put_two(to, of_day / kMinuteUs % 60);
+  *to++ = ':';
+  to = put_two(to, of_day / kSecondUs % 60);
+  to = put_micros(to, of_day % kSecondUs);
+  *to++ = 'Z';
+  return to;
 }
 
 }  // namespace
@@ -172,30 +203,19 @@ Result<std::int64_t> parse_date_days(std::string_view text) {
   return days;
 }
 
+void append_timestamp(std::string& out, std::int64_t micros_since_1970) {
+  TimeText text;
+  out.append(text.data(), put_timestamp(text.data(), micros_since_1970));
+}
+
 std::string format_date(std::int64_t days_since_1970) {
-  const CivilDate date = civil_from_days(days_since_1970);
-  std::string out;
-  append_number(out, date.year, date.year < 0 ? 5 : 4);
-  out += '-';
-  append_two(out, date.month);
-  out += '-';
-  append_two(out, date.day);
-  return out;
+  TimeText text;
+  return {text.data(), put_date(text.data(), days_since_1970)};
 }
 
 std::string format_timestamp(std::int64_t micros_since_1970) {
-  const std::int64_t days = date_of(micros_since_1970);
-  const std::int64_t rest = micros_since_1970 % kDayUs;  // the day's start may lie before what 64 bits hold
-  const std::int64_t of_day = rest < 0 ? rest + kDayUs : rest;
-  std::string out = format_date(days);
-  out += 'T';
-  append_two(out, of_day / kHourUs);
-  out += ':';
-  append_two(out, of_day / kMinuteUs % 60);
-  out += ':';
-  append_two(out, of_day / kSecondUs % 60);
-  append_micros(out, of_day % kSecondUs);
-  out += 'Z';
+  std::string out;
+  append_timestamp(out, micros_since_1970);
   return out;
 }
 
@@ -234,7 +254,8 @@ std::string format_interval(std::int64_t micros) {
   if (minutes != 0) out += std::to_string(minutes) + 'M';
   if (rest != 0) {
     out += std::to_string(rest / kSecondUs);
-    append_micros(out, static_cast<std::int64_t>(rest % kSecondUs));
+    TimeText micros_text;
+    out.append(micros_text.data(), put_micros(micros_text.data(), static_cast<std::int64_t>(rest % kSecondUs)));
     out += 'S';
   }
   return out;

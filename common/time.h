@@ -18,7 +18,8 @@ std::optional<std::int64_t> read_timestamp_us(std::string_view text);  // the sa
 Result<std::int64_t> parse_date_days(std::string_view text);
 std::string format_timestamp(std::int64_t micros_since_1970);  // 2026-04-03T09:15:00.250000Z; whole seconds without a fraction
 std::string format_date(std::int64_t days_since_1970);
-std::int64_t date_of(std::int64_t micros_since_1970);  // floor to days, UTC
+void append_timestamp(std::string& out, std::int64_t micros_since_1970);  // the same, without a string of its own
+std::int64_t date_of(std::int64_t micros_since_1970);                     // floor to days, UTC
 
 // A day of the proleptic Gregorian calendar.
 struct CivilDate {

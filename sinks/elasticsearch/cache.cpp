@@ -74,6 +74,18 @@ void DocumentCache::grow() {
   }
 }
 
+// What the next entry to go needs: its slot and its text, which the allocator writes into; of the one after it, where those are.
+void DocumentCache::prefetch_oldest() const {
+  if (oldest_ == kNone) return;
+  const Entry& entry = entries_[oldest_];
+  prefetch(entry.tag);
+  __builtin_prefetch(entry.document.source.data(), 1);
+  if (entry.newer == kNone) return;
+  const char* const next = reinterpret_cast<const char*>(&entries_[entry.newer]);
+  __builtin_prefetch(next, 1);
+  __builtin_prefetch(next + sizeof(Entry) - 1, 1);
+}
+
 void DocumentCache::put(std::string key, std::uint64_t hash, CachedDocument document) {
   take(key, hash);
   if ((count_ + 1) * 2 > slots_.size()) grow();
@@ -100,6 +112,7 @@ void DocumentCache::put(std::string key, std::uint64_t hash, CachedDocument docu
   while (size_bytes_ > max_bytes_ && count_ > 0) {
     size_bytes_ -= bytes_of(entries_[oldest_]);
     remove(slot_of_entry(oldest_));
+    prefetch_oldest();
   }
 }
 

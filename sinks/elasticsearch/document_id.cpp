@@ -51,12 +51,12 @@ namespace {
 void append_part(std::string& out, std::string_view text, bool one_of_several) {
   if (text.empty()) out += '%';
   std::size_t from = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool colon = text[i] == ':' && one_of_several;
-    if (text[i] != '%' && !colon) continue;
-    out.append(text, from, i - from);
-    out += colon ? "%3A" : "%25";
-    from = i + 1;
+  for (;;) {
+    const std::size_t special = one_of_several ? std::min(text.find('%', from), text.find(':', from)) : text.find('%', from);
+    if (special == std::string_view::npos) break;
+    out.append(text, from, special - from);
+    out += text[special] == ':' ? "%3A" : "%25";
+    from = special + 1;
   }
   out.append(text, from, text.size() - from);
 }

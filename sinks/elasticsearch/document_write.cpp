@@ -44,7 +44,11 @@ Result<void> append_value(std::string& out, const Value& value) {
     case Kind::boolean: out += value.as_bool() ? "true" : "false"; return {};
     case Kind::text: append_json_string(out, value.as_text()); return {};
     case Kind::decimal: append_quoted_plain(out, value.as_decimal().to_string()); return {};
-    case Kind::timestamp: append_quoted_plain(out, format_timestamp(value.as_int())); return {};
+    case Kind::timestamp:
+      out += '"';
+      append_timestamp(out, value.as_int());
+      out += '"';
+      return {};
     case Kind::date: append_quoted_plain(out, format_date(value.as_int())); return {};
     case Kind::uuid: append_quoted_plain(out, value.as_uuid().to_string()); return {};
     case Kind::bytes: append_quoted_plain(out, base64(value.as_text())); return {};

@@ -8,10 +8,6 @@
 
 namespace foldline::elasticsearch {
 
-namespace {
-constexpr std::size_t kPrefetched = 8;  // documents ahead: as long as memory takes to answer
-}
-
 // An empty one to fill. While all are under way the answer of one is waited for, which may stop the round.
 RowWriter::Bulk& RowWriter::free_bulk(Round& round) {
   for (Bulk& bulk : bulks_) {
@@ -96,7 +92,7 @@ void RowWriter::take_items(Round& round, Bulk& bulk, const std::vector<ItemAnswe
   for (std::size_t i = 0; i < items.size(); ++i) {
     Task& task = *bulk.sent[i];
     const ItemAnswer& item = items[i];
-    if (i + kPrefetched < items.size()) cache_.prefetch(bulk.sent[i + kPrefetched]->hash);
+    if (i + kPrefetchedDocuments < items.size()) cache_.prefetch(bulk.sent[i + kPrefetchedDocuments]->hash);
     created += task.created && (item.ok() || item.status == 409) ? 1U : 0U;
     if (item.ok()) {
       written(round, task, bulk, item);

@@ -114,9 +114,10 @@ void RowWriter::make_tasks(const ViewLayout& layout, const ViewRows& rows) {
     append_document_id(task.key, {row->key, key_size});
     if (layout.routing >= 0) task.routing = key_text(row->key[layout.routing]);
     task.hash = DocumentCache::hash_of(task.key);
-    cache_.prefetch(task.hash);
   }
-  for (Task& task : tasks_) {
+  for (std::size_t i = 0; i < tasks_.size(); ++i) {
+    if (i + kPrefetchedDocuments < tasks_.size()) cache_.prefetch(tasks_[i + kPrefetchedDocuments].hash);
+    Task& task = tasks_[i];
     auto cached = cache_.take(task.key, task.hash);
     if (!cached) continue;
     task.current = std::move(*cached);

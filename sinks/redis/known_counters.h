@@ -42,7 +42,8 @@ class KnownCounters {
 
   static std::uint64_t hash_of(std::string_view key) { return hash64(key); }
 
-  void prefetch(std::uint64_t hash) const {
+  // Always inline: GCC 12 leaves out calls of a function that only prefetches.
+  [[gnu::always_inline]] void prefetch(std::uint64_t hash) const {
     if (const Slots* slots = slots_.load(std::memory_order_acquire)) __builtin_prefetch(&(*slots)[hash % kSlots]);
   }
   [[nodiscard]] bool has(std::uint64_t hash) const {

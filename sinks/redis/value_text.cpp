@@ -23,10 +23,9 @@ void append_scaled(std::string& out, const Decimal& value, std::int32_t scale) {
 }
 
 // format_timestamp() leaves the fraction of whole seconds out.
-void append_timestamp(std::string& out, std::int64_t micros) {
-  std::string text = format_timestamp(micros);
-  if (micros % kSecondUs == 0) text.insert(text.size() - 1, ".000000");
-  out += text;
+void append_with_micros(std::string& out, std::int64_t micros) {
+  append_timestamp(out, micros);
+  if (micros % kSecondUs == 0) out.insert(out.size() - 1, ".000000");
 }
 
 tl::unexpected<Error> no_value(std::string_view text, const Type& type) {
@@ -66,7 +65,7 @@ void append_text(std::string& out, const Value& value, const Type& type) {
     case Kind::text:
     case Kind::json: out += value.as_text(); return;
     case Kind::bytes: out += base64(value.as_text()); return;
-    case Kind::timestamp: append_timestamp(out, value.as_int()); return;
+    case Kind::timestamp: append_with_micros(out, value.as_int()); return;
     case Kind::date: out += format_date(value.as_int()); return;
     case Kind::interval: out += format_interval(value.as_int()); return;
     case Kind::uuid: out += value.as_uuid().to_string(); return;

@@ -42,3 +42,18 @@ def test_along_the_arrows(room, name, included):
 )
 def test_against_the_arrows(room, name, included, reason):
     assert reason in rooms.offence(room, name, included)
+
+
+@pytest.mark.parametrize(
+    "line, offends",
+    [
+        ("  void prefetch(std::uint64_t hash) const {", True),
+        ("  inline void prefetch_oldest() const;", True),
+        ("  [[gnu::always_inline]] void prefetch(std::uint64_t hash) const {", False),
+        ("  [[gnu::always_inline]] inline void prefetch_oldest() const;", False),
+        ("  cache_.prefetch(task.hash);", False),
+        ("void DocumentCache::prefetch_oldest() const {", False),
+    ],
+)
+def test_what_prefetches_is_always_inlined(line, offends):
+    assert rooms.left_out(line) == offends

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <bitset>
+#include <cstdio>
 #include <random>
 #include <string>
 
@@ -101,6 +103,57 @@ TEST_F(Json, Base64HasPadding) {
   EXPECT_EQ(base64("fo"), "Zm8=");
   EXPECT_EQ(base64("foo"), "Zm9v");
   EXPECT_EQ(base64("foobar"), "Zm9vYmFy");  // RFC 4648, section 10
+}
+
+TEST_F(Json, Base64AgreesBitByBit) {
+  std::string bytes;
+  for (int i = 0; i < 70; ++i) {
+    std::string bits;
+    for (const char byte : bytes) bits += std::bitset<8>(static_cast<unsigned char>(byte)).to_string();
+    bits.resize((bits.size() + 5) / 6 * 6, '0');
+    std::string plain;
+    for (std::size_t at = 0; at < bits.size(); at += 6) {
+      const auto six = std::bitset<6>(bits.substr(at, 6)).to_ulong();
+      plain += "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[six];
+    }
+    plain.resize((plain.size() + 3) / 4 * 4, '=');
+    ASSERT_EQ(base64(bytes), plain) << i;
+    bytes += static_cast<char>(i * 151 + 7);
+  }
+}
+
+// A character that needs an escape, or looks as if it did, at each place of texts of each length, alone and with another one.
+TEST_F(Json, StringsAreEscapedWhereverTheSpecialCharacterStands) {
+  const auto plain = [](const std::string& text) {
+    std::string out = "\"";
+    for (const char c : text) {
+      char code[8];
+      std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned char>(c));
+      const bool control = static_cast<unsigned char>(c) < 0x20;
+      const auto short_form = std::string_view("\b\f\n\r\t").find(c);
+      if (c == '"' || c == '\\') {
+        out += std::string("\\") + c;
+      } else if (control && short_form != std::string_view::npos) {
+        out += std::string("\\") + "bfnrt"[short_form];
+      } else {
+        out += control ? std::string(code) : std::string(1, c);
+      }
+    }
+    return out + '"';
+  };
+  const std::string specials("\0\x01\n\x1f !\"#[\\]\x7f\x80\xa2\xdc\xff", 16);
+  for (std::size_t length = 1; length <= 26; ++length) {
+    for (std::size_t at = 0; at < length; ++at) {
+      for (const char special : specials) {
+        std::string text(length, 'a');
+        text[at] = special;
+        text[(at * 7 + 3) % length] = specials[(at + length) % specials.size()];
+        std::string out;
+        append_json_string(out, text);
+        ASSERT_EQ(out, plain(text)) << length << ' ' << at;
+      }
+    }
+  }
 }
 
 TEST_F(Json, CountsElementsWithoutBuildingThem) {

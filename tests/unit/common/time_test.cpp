@@ -121,6 +121,17 @@ TEST(Timestamp, PrintsWholeSecondsWithoutFraction) {
   EXPECT_EQ(format_timestamp(INT64_MAX), "294247-01-10T04:00:54.775807Z");
 }
 
+TEST(Timestamp, YearsHaveFourDigitsOrMore) {
+  EXPECT_EQ(format_date(days_from_civil({0, 1, 1})), "0000-01-01");
+  EXPECT_EQ(format_date(days_from_civil({-1, 12, 31})), "-0001-12-31");
+  EXPECT_EQ(format_date(days_from_civil({7, 3, 4})), "0007-03-04");
+  EXPECT_EQ(format_date(days_from_civil({9'999, 12, 31})), "9999-12-31");
+  EXPECT_EQ(format_date(days_from_civil({10'000, 1, 1})), "10000-01-01");
+  std::string out = "at ";
+  append_timestamp(out, kSecond / 4);
+  EXPECT_EQ(out, "at 1970-01-01T00:00:00.250000Z");
+}
+
 TEST(Timestamp, AgreesWithTheSystemsCalendar) {
   const std::uint64_t seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));
@@ -134,6 +145,10 @@ TEST(Timestamp, AgreesWithTheSystemsCalendar) {
                   parts.tm_min, parts.tm_sec);
     ASSERT_EQ(at(text), seconds * kSecond) << text;
     ASSERT_EQ(format_timestamp(seconds * kSecond), text);
+    const std::int64_t micros = static_cast<std::int64_t>(random() % kSecond);
+    char with_micros[64];
+    std::snprintf(with_micros, sizeof with_micros, "%.19s.%06dZ", text, static_cast<int>(micros));
+    ASSERT_EQ(format_timestamp(seconds * kSecond + micros), std::string(micros == 0 ? text : with_micros));
     ASSERT_EQ(format_date(date_of(seconds * kSecond)), std::string(text, 10));
   }
 }
