@@ -132,8 +132,9 @@ def result(rows, options, seconds):
 def markdown(result):
     m = result["machine"]
     rows = result["cases"]
+    runs = "one run each" if result["runs"] == 1 else f"{result['runs']} runs each, medians"
     out = [
-        f"`{result['command']}`, {result['date']}, commit `{result['commit']}`: {result['events']:,} events a case, {result['runs']} runs, medians; {result['seconds'] / 60:.0f} minutes.",
+        f"`{result['command']}`, {result['date']}, commit `{result['commit']}`: {result['events']:,} events a case, {runs}; {result['seconds'] / 60:.0f} minutes.",
         f"{m['processor']}, {m['cores']} cores, {m['memory_gb']} GB, {m['system']}, Linux {m['kernel']}. Worker, Kafka and store share these cores.",
         "",
         *markdown_table(COLUMNS, rows),
