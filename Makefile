@@ -65,7 +65,7 @@ format: ## clang-format on every source
 format-check: ## whether clang-format would change anything
 	@deploy/checks/format
 
-rooms: ## whether includes follow the rooms' arrows, and no file is too long
+rooms: ## whether includes follow the rooms' arrows, no file is too long, and no prefetch is left out
 	@deploy/checks/rooms
 
 tidy: ## clang-tidy on every source

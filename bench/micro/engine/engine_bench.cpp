@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/big_endian.h"
 #include "engine/fold.h"
 #include "engine/id_chunk.h"
 #include "engine/id_window.h"
@@ -104,7 +105,7 @@ void fold(benchmark::State& state) {
     auto* sets = made.array<Assignment>(6);
     for (std::uint16_t f = 0; f < 6; ++f) sets[f] = {f, Op::set, f < 3 ? Value::text("EUR") : Value::integer(static_cast<std::int64_t>(i))};
     std::string stamp(16, '\0');
-    for (int b = 0; b < 8; ++b) stamp[static_cast<std::size_t>(b)] = static_cast<char>(i >> (56 - 8 * b));
+    store_big_endian(stamp.data(), i);
     Change& facts = events[i].emplace_back();
     facts.key = key;
     facts.key_hash = hash_key({key, 1});
