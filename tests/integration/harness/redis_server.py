@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 import redis
 
 from .servers import Stack
+from .waiting import wait_until
 
 TIMEOUT_S = 10.0
 DROP_BATCH = 1000
@@ -41,9 +42,13 @@ class OutageRedis:
         self._stack.run("wipe", "redis")
 
     def remember(self, place: pathlib.Path) -> None:
-        """What has reached the disk by now. Owners are kept: the server reads it again."""
+        """What has reached the disk by now. Owners are kept: the server reads it again. No rewrite may go on meanwhile: it replaces the files that
+        the manifest names, one by one (redis.io, "Backing up AOF persistence")."""
         shutil.rmtree(place, ignore_errors=True)
-        subprocess.run(["cp", "-a", str(self._data), str(place)], check=True)
+        with redis.Redis.from_url(self.url, decode_responses=True, socket_timeout=TIMEOUT_S) as client:
+            client.config_set("auto-aof-rewrite-percentage", 0)
+            wait_until(lambda: client.info("persistence")["aof_rewrite_in_progress"] == 0, TIMEOUT_S, "no rewrite goes on")
+            subprocess.run(["cp", "-a", str(self._data), str(place)], check=True)
 
     def fall_back(self, place: pathlib.Path) -> None:
         """kill -9, and come back with what was remembered: the writes since then are lost."""
