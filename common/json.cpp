@@ -19,6 +19,15 @@ namespace od = simdjson::ondemand;
 
 constexpr std::size_t kKeepScratch = 1 << 16;  // elements kept between calls
 
+constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::uint8_t kNoDigit = 0xff;
+constexpr std::array<std::uint8_t, 256> kBase64Digits = [] {
+  std::array<std::uint8_t, 256> out{};
+  out.fill(kNoDigit);
+  for (std::size_t i = 0; i < kBase64.size(); ++i) out[static_cast<unsigned char>(kBase64[i])] = static_cast<std::uint8_t>(i);
+  return out;
+}();
+
 // One per thread: the parser's own buffers and the stacks on which lists and maps grow before their size is known.
 struct Scratch {
   od::parser parser;
@@ -308,17 +317,38 @@ void append_json(std::string& out, const Value& v) {
 }
 
 std::string base64(std::string_view bytes) {
-  static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])); };
   std::string out((bytes.size() + 2) / 3 * 4, '=');
   char* to = out.data();
   const auto put = [&](std::uint32_t word, int characters) {
-    for (int j = 0; j < characters; ++j) *to++ = kAlphabet[(word >> (18 - 6 * j)) & 63];
+    for (int j = 0; j < characters; ++j) *to++ = kBase64[(word >> (18 - 6 * j)) & 63];
   };
   std::size_t i = 0;
   for (; i + 3 <= bytes.size(); i += 3) put(byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2), 4);
   if (bytes.size() - i == 2) put(byte(i) << 16 | byte(i + 1) << 8, 3);
   if (bytes.size() - i == 1) put(byte(i) << 16, 2);
+  return out;
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  std::string out(text.size() / 4 * 3, '\0');
+  char* to = out.data();
+  // Padding counts as zeros in the last four characters; anywhere else `=` is no digit.
+  const std::size_t digits = text.size() - padding;
+  for (std::size_t i = 0; i < text.size(); i += 4) {
+    std::uint32_t word = 0;
+    for (std::size_t k = i; k < i + 4; ++k) {
+      const std::uint8_t digit = k < digits ? kBase64Digits[static_cast<unsigned char>(text[k])] : 0;
+      if (digit == kNoDigit) return std::nullopt;
+      word = word << 6U | digit;
+    }
+    *to++ = static_cast<char>(word >> 16U);
+    *to++ = static_cast<char>(word >> 8U);
+    *to++ = static_cast<char>(word);
+  }
+  out.resize(out.size() - padding);
   return out;
 }
 

@@ -39,5 +39,6 @@ std::string_view trim_json(std::string_view text);
 
 // RFC 4648, section 4, with padding.
 std::string base64(std::string_view bytes);
+std::optional<std::string> from_base64(std::string_view text);  // nullopt: not that; blanks, lines and other alphabets are not
 
 }  // namespace foldline

@@ -22,6 +22,7 @@
 #include "common/arena.h"
 #include "common/change.h"
 #include "common/error.h"
+#include "common/prefetch.h"
 #include "common/view.h"
 #include "sinks/sink.h"
 
@@ -57,10 +58,10 @@ class Fold {
   // `event_time_us`: for rows that expire by it (FoldedRow::newest_event_time_us).
   FoldResult add(std::span<const Change> changes, const EventOrigin& origin = {}, std::int64_t event_time_us = INT64_MIN);
 
-  // Its row will be asked for soon. Always inline, as IdWindow::prefetch().
-  [[gnu::always_inline]] void prefetch(const Change& change) const {
+  // Its row will be asked for soon.
+  void prefetch(const Change& change) const {
     const Table& table = tables_[change.view];
-    __builtin_prefetch(&table.slots[change.key_hash & (table.slots.size() - 1)], 1);
+    prefetch_write(&table.slots[change.key_hash & (table.slots.size() - 1)]);
   }
 
   [[nodiscard]] std::size_t row_count() const { return row_count_; }

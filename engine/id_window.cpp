@@ -7,6 +7,8 @@
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
+
+#include "common/prefetch.h"
 #endif
 
 namespace foldline {
@@ -191,8 +193,8 @@ void IdWindow::expire() {
     if (count_ > 3 * kAhead) {
       const std::uint32_t soon = (first_ + kAhead) & slot_mask_;
       const std::uint32_t later = (first_ + 2 * kAhead) & slot_mask_;
-      __builtin_prefetch(&entry_at(later != 0 ? later : 1));
-      if (soon != 0) __builtin_prefetch(&buckets_[home_of(hash_high(entry_at(soon).hash))], 1);
+      prefetch_read(&entry_at(later != 0 ? later : 1));
+      if (soon != 0) prefetch_write(&buckets_[home_of(hash_high(entry_at(soon).hash))]);
     }
     remove_first();
   }
@@ -232,7 +234,7 @@ void IdWindow::index_again(std::size_t bucket_count) {
   std::size_t left = count_;
   const auto fetch = [&] {
     if (left == 0) return;
-    __builtin_prefetch(&buckets_[home_of(hash_high(entry_at(ahead).hash))], 1);
+    prefetch_write(&buckets_[home_of(hash_high(entry_at(ahead).hash))]);
     ahead = after(ahead);
     --left;
   };

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "common/hash.h"
+#include "common/prefetch.h"
 #include "engine/huge_pages.h"
 
 namespace foldline {
@@ -40,10 +41,9 @@ class IdWindow {
   bool check_and_record(const Hash128& id, std::int64_t offset);
   // Remembers only: for what the store had (any order of offsets; the greatest counts).
   void record(const Hash128& id, std::int64_t offset);
-  // Brings the ID's cache line near: call some events ahead of check_and_record. Always inline: a function that only prefetches has no
-  // effect that GCC 12 knows of, and calls of it are left out.
-  [[gnu::always_inline]] void prefetch(const Hash128& id) const {
-    if (!buckets_.empty()) __builtin_prefetch(&buckets_[home_of(id.high)], 1);
+  // Brings the ID's cache line near: call some events ahead of check_and_record.
+  void prefetch(const Hash128& id) const {
+    if (!buckets_.empty()) prefetch_write(&buckets_[home_of(id.high)]);
   }
   // Room for `count` more IDs without growing step by step.
   void reserve(std::size_t count);

@@ -7,7 +7,7 @@
 #include "cmd/foldline/query_table.h"
 #include "common/arena.h"
 #include "common/expr/expr.h"
-#include "sinks/redis/value_text.h"
+#include "common/json.h"
 
 namespace foldline {
 
@@ -23,7 +23,7 @@ Result<Value> value_of(const std::string& word, const Type& type, Arena& arena) 
   const Value text = Value::text(arena.copy(word));
   if (type.kind == TypeKind::boolean && (word == "true" || word == "false")) return Value::boolean(word == "true");
   if (type.kind == TypeKind::bytes) {
-    const auto bytes = redis::from_base64(word);
+    const auto bytes = from_base64(word);
     if (!bytes) return fail(ErrorCode::value, fmt::format("{} is not base64", describe(text)));
     return Value::bytes(arena.copy(*bytes));
   }

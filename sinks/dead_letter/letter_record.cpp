@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 
 #include "common/arena.h"
@@ -98,28 +97,6 @@ class Members {
 
   std::vector<std::pair<std::string_view, std::string_view>> members_;
 };
-
-std::optional<std::string> from_base64(std::string_view text) {
-  std::array<int, 256> digits{};
-  digits.fill(-1);
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (std::size_t i = 0; i < kAlphabet.size(); ++i) digits[static_cast<unsigned char>(kAlphabet[i])] = static_cast<int>(i);
-  if (text.size() % 4 != 0) return std::nullopt;
-  std::string out;
-  std::uint32_t word = 0;
-  unsigned bits = 0;
-  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
-  for (const char c : text) {
-    const int digit = digits[static_cast<unsigned char>(c)];
-    if (digit < 0) return std::nullopt;
-    word = (word << 6U) | static_cast<std::uint32_t>(digit);
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    out += static_cast<char>((word >> bits) & 0xFFU);
-  }
-  return out;
-}
 
 // NAME as text, or NAMEBase64 as bytes, or null.
 std::optional<std::string> bytes_of(const Members& members, const std::string& name) {

@@ -1,6 +1,7 @@
 #include "sinks/elasticsearch/cache.h"
 
 #include "common/hash.h"
+#include "common/prefetch.h"
 
 namespace foldline::elasticsearch {
 
@@ -79,11 +80,11 @@ void DocumentCache::prefetch_oldest() const {
   if (oldest_ == kNone) return;
   const Entry& entry = entries_[oldest_];
   prefetch(entry.tag);
-  __builtin_prefetch(entry.document.source.data(), 1);
+  prefetch_write(entry.document.source.data());
   if (entry.newer == kNone) return;
   const char* const next = reinterpret_cast<const char*>(&entries_[entry.newer]);
-  __builtin_prefetch(next, 1);
-  __builtin_prefetch(next + sizeof(Entry) - 1, 1);
+  prefetch_write(next);
+  prefetch_write(next + sizeof(Entry) - 1);
 }
 
 void DocumentCache::put(std::string key, std::uint64_t hash, CachedDocument document) {

@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/prefetch.h"
+
 namespace foldline::elasticsearch {
 
 struct CachedDocument {
@@ -32,9 +34,9 @@ class DocumentCache {
   explicit DocumentCache(std::size_t max_bytes) : max_bytes_(max_bytes) {}
 
   static std::uint64_t hash_of(std::string_view key);
-  // The table's line for this hash will be wanted soon. Always inline: GCC 12 leaves out calls of a function that only prefetches.
-  [[gnu::always_inline]] void prefetch(std::uint64_t hash) const {
-    if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+  // The table's line for this hash will be wanted soon.
+  void prefetch(std::uint64_t hash) const {
+    if (!slots_.empty()) prefetch_read(&slots_[hash & (slots_.size() - 1)]);
   }
 
   // The caller has it alone until it puts it back. `hash`: hash_of(key).
@@ -72,7 +74,7 @@ class DocumentCache {
   [[nodiscard]] std::size_t slot_of_entry(std::uint32_t entry) const;
   void remove(std::size_t slot);
   void free_slot(std::size_t slot);
-  [[gnu::always_inline]] inline void prefetch_oldest() const;
+  void prefetch_oldest() const;
   void grow();
 
   std::size_t max_bytes_;

@@ -73,9 +73,6 @@ class DocumentReader {
   std::unique_ptr<Impl> impl_;
 };
 
-// RFC 4648 with padding; nullopt: not that.
-std::optional<std::string> from_base64(std::string_view text);
-
 // What the store would refuse, seen from the schema alone (G28): an error of code store_rejected.
 Result<void> check_value(const Value& value, const Type& type, std::string_view mapping_type);
 

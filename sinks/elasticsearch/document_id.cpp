@@ -87,30 +87,4 @@ std::string document_id(std::span<const Value> key) {
   return out;
 }
 
-std::optional<std::string> from_base64(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
-  const auto digit = [](char c) -> int {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    if (c == '+') return 62;
-    if (c == '/') return 63;
-    return -1;
-  };
-  std::string out;
-  out.reserve(text.size() / 4 * 3);
-  for (std::size_t i = 0; i < text.size(); i += 4) {
-    const bool last = i + 4 == text.size();
-    const int padding = last && text[i + 3] == '=' ? (text[i + 2] == '=' ? 2 : 1) : 0;
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 4; ++k) {
-      const int value = static_cast<int>(k) >= 4 - padding ? 0 : digit(text[i + k]);
-      if (value < 0) return std::nullopt;
-      bits = bits << 6U | static_cast<std::uint32_t>(value);
-    }
-    for (int k = 0; k < 3 - padding; ++k) out += static_cast<char>(bits >> (16U - 8U * static_cast<unsigned>(k)) & 0xffU);
-  }
-  return out;
-}
-
 }  // namespace foldline::elasticsearch

@@ -3,6 +3,7 @@
 
 #include <unordered_map>
 
+#include "common/json.h"
 #include "common/time.h"
 #include "sinks/elasticsearch/document.h"
 

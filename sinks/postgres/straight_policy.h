@@ -17,6 +17,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/prefetch.h"
+
 namespace foldline::postgres {
 
 // A COPY has its own round trip and its check of the table: below so many rows of a shape it is not worth that.
@@ -37,9 +39,8 @@ class RecentKeys {
   static constexpr std::size_t kKeysPerBucket = 8;
 
   [[nodiscard]] bool contains(std::uint64_t hash) const;
-  // Always inline: GCC 12 leaves out calls of a function that only prefetches.
-  [[gnu::always_inline]] void prefetch(std::uint64_t hash) const {
-    if (!buckets_.empty()) __builtin_prefetch(&buckets_[hash % kBuckets]);
+  void prefetch(std::uint64_t hash) const {
+    if (!buckets_.empty()) prefetch_read(&buckets_[hash % kBuckets]);
   }
   void add(std::uint64_t hash);
 
@@ -70,7 +71,7 @@ class StraightPolicy {
 
   [[nodiscard]] bool is_recent(std::uint64_t key_hash) const { return recent_.contains(key_hash); }
   // A look at this key comes soon.
-  [[gnu::always_inline]] void prefetch(std::uint64_t key_hash) const { recent_.prefetch(key_hash); }
+  void prefetch(std::uint64_t key_hash) const { recent_.prefetch(key_hash); }
   void remember(std::uint64_t key_hash) { recent_.add(key_hash); }
 
  private:

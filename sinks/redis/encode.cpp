@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 
+#include "common/prefetch.h"
 #include "sinks/redis/errors.h"
 #include "sinks/redis/value_text.h"
 #include "sinks/rows/stored_row.h"
@@ -210,10 +211,10 @@ void RowEncoder::name_counters(const ViewLayout& layout, std::span<FoldedRow* co
   constexpr std::size_t kAhead = 8;  // rows lie apart in memory, their keys and cells too
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const FoldedRow* row = rows[i];
-    if (i + 2 * kAhead < rows.size()) __builtin_prefetch(rows[i + 2 * kAhead]);
+    if (i + 2 * kAhead < rows.size()) prefetch_read(rows[i + 2 * kAhead]);
     if (i + kAhead < rows.size()) {
-      __builtin_prefetch(rows[i + kAhead]->key);
-      __builtin_prefetch(rows[i + kAhead]->cells);
+      prefetch_read(rows[i + kAhead]->key);
+      prefetch_read(rows[i + kAhead]->cells);
     }
     const std::size_t begin = text_.size();
     layout.name.append(text_, row->key);

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "common/hash.h"
+#include "common/prefetch.h"
 
 namespace foldline::redis {
 
@@ -42,9 +43,8 @@ class KnownCounters {
 
   static std::uint64_t hash_of(std::string_view key) { return hash64(key); }
 
-  // Always inline: GCC 12 leaves out calls of a function that only prefetches.
-  [[gnu::always_inline]] void prefetch(std::uint64_t hash) const {
-    if (const Slots* slots = slots_.load(std::memory_order_acquire)) __builtin_prefetch(&(*slots)[hash % kSlots]);
+  void prefetch(std::uint64_t hash) const {
+    if (const Slots* slots = slots_.load(std::memory_order_acquire)) prefetch_read(&(*slots)[hash % kSlots]);
   }
   [[nodiscard]] bool has(std::uint64_t hash) const {
     const Slots* slots = slots_.load(std::memory_order_acquire);

@@ -72,7 +72,7 @@ Result<Value> json_value(std::string_view raw, const Type& type, Arena& arena) {
     value = *text;
     if (type.kind == TypeKind::bytes) {
       const auto bytes = from_base64(value.as_text());
-      if (!bytes) return wrong(bytes.error());
+      if (!bytes) return wrong({ErrorCode::decode, "no base64", "", false});
       value = Value::bytes(arena.copy(*bytes));
     }
   }
@@ -203,7 +203,7 @@ Result<StoredRow> row_from_json(const ViewLayout& layout, const Value* key, std:
     }
     for (std::size_t g = 0; g < layout.guard_names.size(); ++g) {
       if (layout.guard_names[g] != name) continue;
-      auto stamp = raw.size() >= 2 ? from_base64(raw.substr(1, raw.size() - 2)) : fail(ErrorCode::decode, "no stamp");
+      auto stamp = raw.size() >= 2 ? from_base64(raw.substr(1, raw.size() - 2)) : std::nullopt;
       if (!stamp) return unreadable(name, {ErrorCode::store_rejected, "it is no stamp of ours", "", false});
       out.guards[g] = std::move(*stamp);
     }

@@ -34,14 +34,6 @@ tl::unexpected<Error> no_value(std::string_view text, const Type& type) {
               "somebody else writes there: restore the value, or rebuild the projection");
 }
 
-int base64_digit(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+') return 62;
-  return c == '/' ? 63 : -1;
-}
-
 }  // namespace
 
 void append_text(std::string& out, const Value& value, const Type& type) {
@@ -105,25 +97,6 @@ Result<Value> value_from_text(std::string_view text, const Type& type, Arena& ar
       return *value;
     }
   }
-}
-
-Result<std::string> from_base64(std::string_view text) {
-  const auto wrong = [] { return fail(ErrorCode::decode, "no base64"); };
-  if (text.size() % 4 != 0) return wrong();
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); i += 4) {
-    const bool last = i + 4 == text.size();
-    const int padding = last ? (text[i + 3] == '=' ? 1 : 0) + (text[i + 2] == '=' ? 1 : 0) : 0;
-    std::uint32_t bits = 0;
-    for (std::size_t j = 0; j < 4; ++j) {
-      const bool padded = static_cast<int>(j) >= 4 - padding;
-      const int digit = padded ? 0 : base64_digit(text[i + j]);
-      if (digit < 0 || (padded && text[i + j] != '=')) return wrong();
-      bits = bits << 6U | static_cast<std::uint32_t>(digit);
-    }
-    for (int j = 0; j < 3 - padding; ++j) out += static_cast<char>(bits >> (16U - 8U * static_cast<unsigned>(j)) & 0xffU);
-  }
-  return out;
 }
 
 }  // namespace foldline::redis

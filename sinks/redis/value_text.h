@@ -29,7 +29,4 @@ inline std::string to_text(const Value& value, const Type& type) {
 // Errors (code store_rejected) name the text and the type: somebody else wrote there.
 Result<Value> value_from_text(std::string_view text, const Type& type, Arena& arena);
 
-// RFC 4648, section 4, with padding; nullopt in the error sense: no base64.
-Result<std::string> from_base64(std::string_view text);
-
 }  // namespace foldline::redis

@@ -118,8 +118,17 @@ TEST_F(Json, Base64AgreesBitByBit) {
     }
     plain.resize((plain.size() + 3) / 4 * 4, '=');
     ASSERT_EQ(base64(bytes), plain) << i;
+    ASSERT_EQ(from_base64(plain), bytes) << i;
     bytes += static_cast<char>(i * 151 + 7);
   }
+}
+
+TEST_F(Json, WhatIsNoBase64IsRefused) {
+  for (const char* wrong :
+       {"a", "YQ", "YQ=", "====", "a===", "ab=c", "ab!=", "YWJj=", "YQ==YWJj", "=YWJ", "Y!==", "YWJj\n", "YW Jj", "_-8=", "\xffWJj"}) {
+    EXPECT_FALSE(from_base64(wrong)) << wrong;
+  }
+  EXPECT_FALSE(from_base64(std::string_view("YWJ\0", 4)));
 }
 
 // A character that needs an escape, or looks as if it did, at each place of texts of each length, alone and with another one.

@@ -81,14 +81,6 @@ TEST(Watermarks, TheHashKnowsNoOrder) {
   EXPECT_NE(hash_of(one), hash_of(third));
 }
 
-TEST(Base64, ReadsWhatItWrote) {
-  for (const std::string& bytes : {std::string(), std::string("a"), std::string("ab"), std::string("abc"), std::string("\0\xff\x80", 3)}) {
-    EXPECT_EQ(from_base64(bytes.empty() ? "" : bytes == "a" ? "YQ==" : bytes == "ab" ? "YWI=" : bytes == "abc" ? "YWJj" : "AP+A"), bytes);
-  }
-  EXPECT_FALSE(from_base64("YQ="));
-  EXPECT_FALSE(from_base64("Y!=="));
-}
-
 class Documents : public ::testing::Test {
  protected:
   std::string round_trip(const Type& type, const Value& value) {

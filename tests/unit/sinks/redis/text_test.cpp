@@ -82,15 +82,6 @@ TEST(ValueText, WhatSomebodyElseWroteIsRefused) {
   EXPECT_FALSE(value_from_text("12.5", type_of(TypeKind::numeric, 8, 2), arena));
 }
 
-TEST(Base64, ComesBackWhatWentIn) {
-  std::string bytes;
-  for (int i = 0; i < 300; ++i) {
-    EXPECT_EQ(*from_base64(base64(bytes)), bytes);
-    bytes += static_cast<char>(i * 37);
-  }
-  for (const char* wrong : {"a", "ab=c", "====", "a===", "ab!="}) EXPECT_FALSE(from_base64(wrong)) << wrong;
-}
-
 TEST(JsonMembers, AreCutWhereTheyEnd) {
   const auto members = json_members(R"( { "a" : 1 , "b":{"c":[1,"}"],"d":"\""}, "e":"x,\\" ,"f":null } )");
   ASSERT_TRUE(members);
