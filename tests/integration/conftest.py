@@ -176,9 +176,11 @@ def _run(world, request):
     report = getattr(request.node, "report_of_call", None)
     if report is not None and report.failed:
         print(world.log_tails())
-    if hasattr(world, "server"):
-        world.server.start()
-    world.tear_down()
+    try:
+        if hasattr(world, "server"):
+            world.server.start()
+    finally:
+        world.tear_down()  # workers first: none outlives its test, also where its server does not come up
 
 
 @pytest.hookimpl(tryfirst=True, hookwrapper=True)
