@@ -40,6 +40,12 @@ def line(row):
     return f"=> {row['case']}{beside}: {value_text(row)} (goal {goal_text(row)}: {met_text(row)})"
 
 
+def turns_text(row):
+    """The turns' own ratios, from the least to the most."""
+    ratios = row.get("ratios", ())
+    return f"{min(ratios):.2f} to {max(ratios):.2f} ({len(ratios)})" if len(ratios) > 1 else "-"
+
+
 def cell(row, name, form):
     return form.format(row[name]) if row.get(name) is not None else "-"
 
@@ -49,6 +55,7 @@ COLUMNS = (
     ("Foldline, events/s", lambda r: cell(r, "events_per_s", "{:,.0f}")),
     ("limit, /s", lambda r: cell(r, "limit_per_s", "{:,.0f}")),
     ("value", value_text),
+    ("turns", turns_text),
     ("goal", goal_text),
     ("met", met_text),
     ("CPU worker, µs/event", lambda r: cell(r, "worker_cpu_us_per_event", "{:.2f}")),

@@ -170,6 +170,33 @@ def test_the_rate_counts_what_had_arrived_when_the_clock_started(monkeypatch, ev
     assert events / (took_s + 0.008) < rate <= events / took_s
 
 
+def test_a_case_is_the_median_of_its_turns_ratios():
+    """A turn in which the machine was half as fast moves nothing: the ratio of the medians, 0.45, belongs to none of them."""
+    turns_of = [(500.0, 1000.0), (260.0, 500.0), (450.0, 1010.0)]
+    runs = [{"events_per_s": worker, "limit_per_s": limit, "peak_memory_mb": 100.0} for worker, limit in turns_of]
+    case = catch_up.Case("c", "a case", None, None, "the limit", 0.5)
+    row = catch_up.summary(case, 1000, runs)
+    assert row["value"] == pytest.approx(0.5) and row["met"]
+    assert row["events_per_s"] == 450.0 and row["limit_per_s"] == 1000.0
+    assert report.turns_text(row) == "0.45 to 0.52 (3)"
+    assert report.turns_text(catch_up.summary(case, 1000, runs[:1])) == "-"
+
+
+class CountedRuns:
+    def __init__(self, runs):
+        self.events, self.runs, self.said = 4000, runs, []
+        self.say = self.said.append
+
+
+@pytest.mark.parametrize("asked, often, runs", [(3, 3, 9), (3, 1, 3), (1, 3, 1)])
+def test_a_short_case_runs_more_often_unless_once_is_asked_for(monkeypatch, asked, often, runs):
+    said = {"events_per_s": 1.0, "limit_per_s": 2.0, "peak_memory_mb": 1.0}
+    monkeypatch.setattr(catch_up, "warm_up", lambda *_: None)
+    monkeypatch.setattr(catch_up, "run_beside_limit", lambda *_, **__: dict(said))
+    case = catch_up.Case("c", "a case", catch_up.Load("redis", "counters"), None, "the limit", 0.5, often=often)
+    assert len(catch_up.run_case(case, CountedRuns(asked))["runs"]) == runs
+
+
 @pytest.mark.parametrize("count, rank", [(5, 0), (6, 0), (9, 1), (40, 13), (100, 39)])  # from tables of the sign test, counted from 0
 def test_the_medians_interval_is_that_of_the_sign_test(count, rank):
     values = [float(i) for i in range(count)]
