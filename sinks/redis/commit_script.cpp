@@ -331,12 +331,17 @@ end
 -- Phase two. Nothing below fails, but for the very first write.
 local function drop_ids(key, from, below)
   local firsts = call('HKEYS', key)
-  table.sort(firsts)
+  -- A chunk ends before the next one begins: of those that begin at or below, all but the last one are old. No sorting: a window has
+  -- hundreds of chunks.
+  local all, last = below == '9223372036854775807', ''
+  if below ~= '' and not all then
+    for _, first in ipairs(firsts) do
+      if first <= below and first > last then last = first end
+    end
+  end
   local gone, n = {}, 0
-  for i, first in ipairs(firsts) do
-    -- a chunk ends before the next one begins
-    local old = below ~= '' and ((firsts[i + 1] and firsts[i + 1] <= below) or below == '9223372036854775807')
-    if old or (from ~= '' and first >= from) then
+  for _, first in ipairs(firsts) do
+    if all or first < last or (from ~= '' and first >= from) then
       n = n + 1
       gone[n] = first
     end

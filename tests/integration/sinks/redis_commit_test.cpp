@@ -425,6 +425,39 @@ TEST_F(RedisCommit, ProcessedIdsAreAppendedTrimmedAndLoaded) {
   EXPECT_EQ(chunks_within(11), 2U) << "[29, 40) reaches the last ID of the chunk before";
 }
 
+// Held against the rule: what goes ends below the line, wherever that falls, and whatever order Redis lists a hash's fields in.
+TEST_F(RedisCommit, EveryChunkThatEndsBelowTheLineIsTrimmedAndNoOtherG15) {
+  constexpr std::int64_t kChunkIds = 7;
+  open({counter_view()});
+  const auto first_of = [](std::int64_t first) { return fmt::format("{:019}", first); };
+  std::vector<std::int64_t> kept;
+  std::int64_t begin = 0;
+  for (const std::int64_t trim : {-1, -1, -1, -1, 0, 6, 7, 8, 20, 21, 22, -1, -1, 62, 63, 500}) {
+    BatchBuilder builder(views);
+    PartitionCommit& part = builder.partition(0, begin, begin + kChunkIds);
+    IdPacker packer;
+    for (std::int64_t o = begin; o < begin + kChunkIds; ++o) packer.add(Hash128{1, static_cast<std::uint64_t>(o)}, o);
+    part.ids = packer.bytes();
+    part.ids_first_offset = begin;
+    part.ids_last_offset = begin + kChunkIds - 1;
+    part.trim_ids_below = trim;
+    ASSERT_EQ(said(lane.sink->commit(builder.batch(lane.owner))), "committed");
+    // Before this commit's chunk is added, the last one has no next one to end at, and stays.
+    std::vector<std::int64_t> stay;
+    for (const std::int64_t first : kept) {
+      if (first + kChunkIds > trim || first == kept.back()) stay.push_back(first);
+    }
+    kept = std::move(stay);
+    kept.push_back(begin);
+    const std::string fields = server.ask({"HLEN", "foldline:{p:g1:b0}:ids:0:t"});
+    EXPECT_EQ(fields, std::to_string(kept.size())) << "below " << trim;
+    for (const std::int64_t first : kept) {
+      EXPECT_EQ(server.ask({"HEXISTS", "foldline:{p:g1:b0}:ids:0:t", first_of(first)}), "1") << first << " below " << trim;
+    }
+    begin += kChunkIds;
+  }
+}
+
 TEST_F(RedisCommit, IdsPastACheckpointThatWasMovedBackAreDroppedG15) {
   open({counter_view()});
   commit_an_id_at_5_of_10();
