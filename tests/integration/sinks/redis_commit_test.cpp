@@ -37,6 +37,20 @@ class RedisCommit : public RedisFixture {
     ASSERT_EQ(said(lane.sink->commit(builder.batch(lane.owner))), "committed");
   }
 
+  // IDs of the offsets [from, to) in one chunk: a new one, or appended to that which begins at `tail`. Chunks below `trim` go first.
+  void commit_ids(std::int64_t from, std::int64_t to, std::int64_t tail, std::int64_t trim) {
+    IdPacker packer;
+    for (std::int64_t o = from; o < to; ++o) packer.add(Hash128{1, static_cast<std::uint64_t>(o)}, o);
+    BatchBuilder builder(views);
+    PartitionCommit& part = builder.partition(0, from, to);
+    part.ids = packer.bytes();
+    part.ids_first_offset = from;
+    part.ids_last_offset = to - 1;
+    part.tail_first_offset = tail;
+    part.trim_ids_below = trim;
+    EXPECT_EQ(said(lane.sink->commit(builder.batch(lane.owner))), "committed");
+  }
+
   // Adds `delta` to the counter `key` of view 0, offsets [next, next + 1).
   CommitResult add(const std::string& key, std::int64_t delta) {
     BatchBuilder builder(views);
@@ -392,18 +406,6 @@ TEST_F(RedisCommit, AConnectionThatDiedWhileIdleIsNoError) {
 
 TEST_F(RedisCommit, ProcessedIdsAreAppendedTrimmedAndLoaded) {
   open({counter_view()});
-  const auto commit_ids = [&](std::int64_t from, std::int64_t to, std::int64_t tail, std::int64_t trim) {
-    IdPacker packer;
-    for (std::int64_t o = from; o < to; ++o) packer.add(Hash128{1, static_cast<std::uint64_t>(o)}, o);
-    BatchBuilder builder(views);
-    PartitionCommit& part = builder.partition(0, from, to);
-    part.ids = packer.bytes();
-    part.ids_first_offset = from;
-    part.ids_last_offset = to - 1;
-    part.tail_first_offset = tail;
-    part.trim_ids_below = trim;
-    EXPECT_EQ(said(lane.sink->commit(builder.batch(lane.owner))), "committed");
-  };
   commit_ids(0, 10, -1, -1);
   commit_ids(10, 20, 0, -1);  // grows the first chunk
   commit_ids(20, 30, -1, -1);
@@ -428,20 +430,12 @@ TEST_F(RedisCommit, ProcessedIdsAreAppendedTrimmedAndLoaded) {
 // Held against the rule: what goes ends below the line, wherever that falls, and whatever order Redis lists a hash's fields in.
 TEST_F(RedisCommit, EveryChunkThatEndsBelowTheLineIsTrimmedAndNoOtherG15) {
   constexpr std::int64_t kChunkIds = 7;
+  const std::string kIds = "foldline:{p:g1:b0}:ids:0:t";
   open({counter_view()});
-  const auto first_of = [](std::int64_t first) { return fmt::format("{:019}", first); };
   std::vector<std::int64_t> kept;
   std::int64_t begin = 0;
   for (const std::int64_t trim : {-1, -1, -1, -1, 0, 6, 7, 8, 20, 21, 22, -1, -1, 62, 63, 500}) {
-    BatchBuilder builder(views);
-    PartitionCommit& part = builder.partition(0, begin, begin + kChunkIds);
-    IdPacker packer;
-    for (std::int64_t o = begin; o < begin + kChunkIds; ++o) packer.add(Hash128{1, static_cast<std::uint64_t>(o)}, o);
-    part.ids = packer.bytes();
-    part.ids_first_offset = begin;
-    part.ids_last_offset = begin + kChunkIds - 1;
-    part.trim_ids_below = trim;
-    ASSERT_EQ(said(lane.sink->commit(builder.batch(lane.owner))), "committed");
+    commit_ids(begin, begin + kChunkIds, -1, trim);
     // Before this commit's chunk is added, the last one has no next one to end at, and stays.
     std::vector<std::int64_t> stay;
     for (const std::int64_t first : kept) {
@@ -449,10 +443,9 @@ TEST_F(RedisCommit, EveryChunkThatEndsBelowTheLineIsTrimmedAndNoOtherG15) {
     }
     kept = std::move(stay);
     kept.push_back(begin);
-    const std::string fields = server.ask({"HLEN", "foldline:{p:g1:b0}:ids:0:t"});
-    EXPECT_EQ(fields, std::to_string(kept.size())) << "below " << trim;
+    EXPECT_EQ(server.ask({"HLEN", kIds}), std::to_string(kept.size())) << "below " << trim;
     for (const std::int64_t first : kept) {
-      EXPECT_EQ(server.ask({"HEXISTS", "foldline:{p:g1:b0}:ids:0:t", first_of(first)}), "1") << first << " below " << trim;
+      EXPECT_EQ(server.ask({"HEXISTS", kIds, fmt::format("{:019}", first)}), "1") << first << " below " << trim;
     }
     begin += kChunkIds;
   }
