@@ -7,6 +7,7 @@ from typing import Optional
 import redis
 
 from harness.proxy import Proxy
+from harness.redis_server import copy_append_only_files
 from harness.waiting import wait_until
 
 from .processes import Place, Server, free_port
@@ -79,8 +80,8 @@ class RedisPair:
 
     def remember(self) -> None:
         """What has reached the disk by now."""
-        shutil.rmtree(self.place.path / "remembered", ignore_errors=True)
-        subprocess.run(["cp", "-a", str(self.master.data / "appendonlydir"), str(self.place.path / "remembered")], check=True)
+        with self.master.client() as client:
+            copy_append_only_files(client, self.master.data / "appendonlydir", self.place.path / "remembered")
 
     def fall_back(self) -> None:
         """kill -9, and back with what was remembered: the writes since then are lost."""

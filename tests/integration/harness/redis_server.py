@@ -15,6 +15,15 @@ TIMEOUT_S = 10.0
 DROP_BATCH = 1000
 
 
+def copy_append_only_files(client: redis.Redis, files: pathlib.Path, place: pathlib.Path) -> None:
+    """What has reached the disk by now. Owners are kept: the server reads it again. No rewrite may go on meanwhile, nor begin before the server
+    starts anew: it replaces the files that the manifest names, one by one (redis.io, "Backing up AOF persistence")."""
+    shutil.rmtree(place, ignore_errors=True)
+    client.config_set("auto-aof-rewrite-percentage", 0)
+    wait_until(lambda: client.info("persistence")["aof_rewrite_in_progress"] == 0, TIMEOUT_S, "no rewrite goes on")
+    subprocess.run(["cp", "-a", str(files), str(place)], check=True)
+
+
 class OutageRedis:
     """A Redis beside the shared one, so that its outages hurt no other test."""
 
@@ -42,13 +51,8 @@ class OutageRedis:
         self._stack.run("wipe", "redis")
 
     def remember(self, place: pathlib.Path) -> None:
-        """What has reached the disk by now. Owners are kept: the server reads it again. No rewrite may go on meanwhile: it replaces the files that
-        the manifest names, one by one (redis.io, "Backing up AOF persistence")."""
-        shutil.rmtree(place, ignore_errors=True)
         with redis.Redis.from_url(self.url, decode_responses=True, socket_timeout=TIMEOUT_S) as client:
-            client.config_set("auto-aof-rewrite-percentage", 0)
-            wait_until(lambda: client.info("persistence")["aof_rewrite_in_progress"] == 0, TIMEOUT_S, "no rewrite goes on")
-            subprocess.run(["cp", "-a", str(self._data), str(place)], check=True)
+            copy_append_only_files(client, self._data, place)
 
     def fall_back(self, place: pathlib.Path) -> None:
         """kill -9, and come back with what was remembered: the writes since then are lost."""
