@@ -197,7 +197,7 @@ def test_a_crash_between_the_record_and_its_mark_is_made_good_by_the_window(scen
     scenario.kafka.flush()
     wait_replayed(scenario, 20)
     rows_are_as_if_events_had_been_good(scenario)
-    assert worker.metrics().sum("foldline_events_total", outcome="duplicate") == 10
+    worker.wait_counted(10, "foldline_events_total", outcome="duplicate")
 
 
 def test_interrupting_a_replay_says_what_is_left(scenario):

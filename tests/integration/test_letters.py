@@ -200,7 +200,7 @@ def test_rows_that_the_store_refuses_are_found_and_the_rest_commits(scenario):
     letters = scenario.letters()
     assert {letter["stage"] for letter in letters} == {"store"}
     assert all("no_evil" in letter["error"] for letter in letters), letters
-    assert worker.metrics().sum("foldline_letters_total", stage="store") == 3
+    worker.wait_counted(3, "foldline_letters_total", stage="store")
 
 
 def test_too_many_letters_at_once_stop_the_worker(scenario):

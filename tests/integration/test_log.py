@@ -91,7 +91,7 @@ def test_the_stores_checkpoint_counts_and_not_the_groups_offset(scenario):
     scenario.generate(500, seed=7)
     again = scenario.start_worker()
     scenario.wait_caught_up()
-    assert again.metrics().sum("foldline_records_total") == 500
+    again.wait_counted(500, "foldline_records_total")
     scenario.check()
 
 

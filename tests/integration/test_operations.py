@@ -59,7 +59,7 @@ def test_an_event_for_an_expired_row_comes_too_late(scenario):
     worker = scenario.start_worker()
     scenario.wait_caught_up()
     assert len(scenario.fact_orders()) == 4
-    assert worker.metrics().sum("foldline_late_changes_total") == 1
+    worker.wait_counted(1, "foldline_late_changes_total")
     assert worker.stop() == 0
     scenario.place("o9")
     scenario.kafka.flush()

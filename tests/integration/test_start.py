@@ -76,7 +76,7 @@ def test_the_shipped_example_holds_the_generators_totals(scenario):
     per_day = scenario.database.rows("SELECT day::text, currency, orders, revenue_cents FROM analytics.daily_revenue ORDER BY 1, 2")
     assert [dict(zip(("day", "currency", "orders", "revenue_cents"), row)) for row in per_day] == totals["per_day"]
     assert len(scenario.letters()) == totals["malformed"]
-    assert worker.metrics().sum("foldline_events_total", outcome="duplicate") == totals["duplicates"]
+    worker.wait_counted(totals["duplicates"], "foldline_events_total", outcome="duplicate")
     scenario.check(scenario.expected(newest_by_time=True))
 
 

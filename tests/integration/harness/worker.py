@@ -16,6 +16,7 @@ from .waiting import wait_until
 
 LOG_TAIL_LINES = 60
 HTTP_TIMEOUT_S = 5.0
+COUNTED_TIMEOUT_S = 10.0
 
 
 def free_port() -> int:
@@ -121,6 +122,15 @@ class Worker:
         status, body = self.get("/metrics")
         assert status == 200, f"/metrics: {status} {body}"
         return Metrics(body)
+
+    def wait_counted(self, count: float, name: str, **labels: str) -> None:
+        """A commit is counted after the store has it: whoever saw it in the store may be there first."""
+
+        def counted():
+            assert self.metrics().sum(name, **labels) == count
+            return True
+
+        wait_until(counted, COUNTED_TIMEOUT_S, f"{name} {labels or ''} is {count:g}")
 
     def log(self) -> str:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
