@@ -3,10 +3,11 @@
 import datetime
 import json
 
+import confluent_kafka
 import pytest
 
 from oracle import compare, orders
-from oracle.log import Record
+from oracle.log import Record, asked_again
 
 UTC = datetime.timezone.utc
 
@@ -102,3 +103,32 @@ def test_guarded_fields_keep_the_newest_and_other_fields_still_arrive():
     arrived, newest = orders.fold(shipped_first), orders.fold(shipped_first, newest_by_time=True)
     assert arrived.fact_orders["o1"]["status"] == "placed"
     assert newest.fact_orders["o1"]["status"] == "shipped" and newest.fact_orders["o1"]["total_cents"] == 3998
+
+
+def failing(times, code):
+    """What answers `it` after so many failures, and how often it was asked."""
+    asked = []
+
+    def ask():
+        asked.append(code)
+        if len(asked) <= times:
+            raise confluent_kafka.KafkaException(confluent_kafka.KafkaError(code))
+        return "it"
+
+    return ask, asked
+
+
+def test_a_partition_without_a_leader_is_asked_again():
+    ask, asked = failing(2, confluent_kafka.KafkaError.LEADER_NOT_AVAILABLE)
+    assert asked_again(ask) == "it"
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize(
+    "code, for_s", [(confluent_kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED, 60), (confluent_kafka.KafkaError.LEADER_NOT_AVAILABLE, 0)]
+)
+def test_what_does_not_pass_and_what_lasts_is_an_error(code, for_s):
+    ask, asked = failing(5, code)
+    with pytest.raises(confluent_kafka.KafkaException):
+        asked_again(ask, for_s)
+    assert len(asked) == 1

@@ -3,12 +3,35 @@
 import dataclasses
 import time
 import uuid
-from typing import Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple, TypeVar
 
 import confluent_kafka
 
 READ_TIMEOUT_S = 60.0
+ASK_AGAIN_AFTER_S = 0.1
 CONSUME_TIMEOUT_S = 0.05  # consume() waits this long for a full batch, at the end too
+# What a broker says, or is not there to say, while partitions and groups find another home.
+PASSING = frozenset(
+    getattr(confluent_kafka.KafkaError, name)
+    for name in (
+        "LEADER_NOT_AVAILABLE NOT_LEADER_FOR_PARTITION FENCED_LEADER_EPOCH UNKNOWN_LEADER_EPOCH OFFSET_NOT_AVAILABLE REPLICA_NOT_AVAILABLE "
+        "BROKER_NOT_AVAILABLE COORDINATOR_LOAD_IN_PROGRESS COORDINATOR_NOT_AVAILABLE NOT_COORDINATOR NETWORK_EXCEPTION _TRANSPORT"
+    ).split()
+)
+
+Answer = TypeVar("Answer")
+
+
+def asked_again(ask: Callable[[], Answer], for_s: float = READ_TIMEOUT_S) -> Answer:
+    """What `ask` answers. While a partition has no leader (its broker has just been killed, say) it is asked again, for so long."""
+    deadline = time.monotonic() + for_s
+    while True:
+        try:
+            return ask()
+        except confluent_kafka.KafkaException as error:
+            if error.args[0].code() not in PASSING or time.monotonic() > deadline:
+                raise
+        time.sleep(ASK_AGAIN_AFTER_S)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,14 +82,15 @@ def _read_topic(brokers: str, topic: str) -> Tuple[Dict[int, List[Record]], Dict
         }
     )
     try:
-        metadata = consumer.list_topics(timeout=READ_TIMEOUT_S).topics.get(topic)
+        metadata = asked_again(lambda: consumer.list_topics(timeout=READ_TIMEOUT_S)).topics.get(topic)
         if metadata is None:
             return {}, {}
         records: Dict[int, List[Record]] = {partition: [] for partition in metadata.partitions}
         start = []
         bounds = {}
         for partition in records:
-            low, high = consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, partition), timeout=READ_TIMEOUT_S)
+            place = confluent_kafka.TopicPartition(topic, partition)
+            low, high = asked_again(lambda place=place: consumer.get_watermark_offsets(place, timeout=READ_TIMEOUT_S))
             bounds[partition] = (low, high)
             if low < high:
                 start.append(confluent_kafka.TopicPartition(topic, partition, low))

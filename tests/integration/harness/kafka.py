@@ -8,7 +8,7 @@ from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 import confluent_kafka
 import confluent_kafka.admin
 
-from oracle.log import Record, read_topic
+from oracle.log import Record, asked_again, read_topic
 
 from .waiting import wait_until
 
@@ -50,7 +50,7 @@ class Kafka:
         wait_until(lambda: self.partitions(topic) == 0, TIMEOUT_S, f"topic {topic} is gone")
 
     def delete_topics_starting_with(self, prefix: str) -> None:
-        topics = [topic for topic in self._admin.list_topics(timeout=TIMEOUT_S).topics if topic.startswith(prefix)]
+        topics = [topic for topic in self._topics() if topic.startswith(prefix)]
         for future in (self._admin.delete_topics(topics).values() if topics else ()):
             future.result(TIMEOUT_S)
 
@@ -62,8 +62,11 @@ class Kafka:
         self._producer = self._new_producer()  # the old one hears of them only minutes later
 
     def partitions(self, topic: str) -> int:
-        found = self._admin.list_topics(timeout=TIMEOUT_S).topics.get(topic)
+        found = self._topics().get(topic)
         return len(found.partitions) if found is not None else 0
+
+    def _topics(self) -> Dict[str, confluent_kafka.admin.TopicMetadata]:
+        return asked_again(lambda: self._admin.list_topics(timeout=TIMEOUT_S), TIMEOUT_S).topics
 
     def alter_topic(self, topic: str, config: Dict[str, str]) -> None:
         resource = confluent_kafka.admin.ConfigResource(confluent_kafka.admin.ConfigResource.Type.TOPIC, topic, set_config=config)
@@ -111,10 +114,9 @@ class Kafka:
     def end_offsets(self, topic: str) -> Dict[int, int]:
         consumer = confluent_kafka.Consumer({"bootstrap.servers": self.brokers, "group.id": "itest-look"})
         try:
-            return {
-                partition: consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, partition), timeout=TIMEOUT_S)[1]
-                for partition in range(self.partitions(topic))
-            }
+            places = [confluent_kafka.TopicPartition(topic, partition) for partition in range(self.partitions(topic))]
+            ask = consumer.get_watermark_offsets
+            return {place.partition: asked_again(lambda place=place: ask(place, timeout=TIMEOUT_S), TIMEOUT_S)[1] for place in places}
         finally:
             consumer.close()
 
@@ -123,7 +125,8 @@ class Kafka:
         consumer = confluent_kafka.Consumer({"bootstrap.servers": self.brokers, "group.id": group})
         try:
             wanted = [confluent_kafka.TopicPartition(topic, partition) for partition in range(self.partitions(topic))]
-            return {part.partition: part.offset for part in consumer.committed(wanted, timeout=TIMEOUT_S) if part.offset >= 0}
+            found = asked_again(lambda: consumer.committed(wanted, timeout=TIMEOUT_S), TIMEOUT_S)
+            return {part.partition: part.offset for part in found if part.offset >= 0}
         finally:
             consumer.close()
 
