@@ -7,8 +7,6 @@
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
-
-#include "common/prefetch.h"
 #endif
 
 namespace foldline {
@@ -18,11 +16,11 @@ namespace {
 // Of a full window's index. Fuller, more IDs stand in a second bucket: a tenth of the buckets is full at 0.75, a third at 0.9.
 constexpr double kFullLoad = 0.75;
 constexpr std::size_t kFirstBuckets = 4;
-constexpr std::uint32_t kLeastPlaces = 1024;
-// At a call, where a gap in the offsets has let many expire at once. Mostly one expires for one that comes.
-constexpr int kMostExpired = 32;
-// A bucket is fetched so many expiries before it is needed, and the entry that names it as many again before that.
+constexpr int kRounds = 4;           // of the ring until numbers start again ...
+constexpr int kMostNumberBits = 31;  // ... where a word has the bits: beside its mark
+// index_again() fetches buckets so many entries ahead.
 constexpr std::uint32_t kAhead = 8;
+constexpr std::int64_t kNotFull = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMaxRelative = std::numeric_limits<std::uint32_t>::max();
 
 std::uint32_t low_half(std::uint64_t v) { return static_cast<std::uint32_t>(v); }
@@ -37,27 +35,56 @@ bool same(const std::array<std::uint32_t, 4>& words, const Hash128& id) {
 }  // namespace
 
 #if defined(__SSE2__)
+namespace {
+
+// A bit for each of 16 words, whose `four(i)` are all ones or all zeros.
+template <class Four>
+[[gnu::always_inline]] inline std::uint32_t bits_of(Four four) {
+  const __m128i halves = _mm_packs_epi16(_mm_packs_epi32(four(0), four(1)), _mm_packs_epi32(four(2), four(3)));
+  return static_cast<std::uint32_t>(_mm_movemask_epi8(halves));
+}
+
+}  // namespace
+
 std::uint32_t IdWindow::Bucket::agreeing(std::uint32_t wanted, std::uint32_t mask) const {
   const __m128i want = _mm_set1_epi32(static_cast<int>(wanted));
   const __m128i masks = _mm_set1_epi32(static_cast<int>(mask));
-  const auto four = [&](int i) {
+  return bits_of([&](int i) {
     const __m128i have = _mm_load_si128(reinterpret_cast<const __m128i*>(words.data()) + i);
     return _mm_cmpeq_epi32(_mm_and_si128(_mm_xor_si128(have, want), masks), _mm_setzero_si128());
-  };
-  const __m128i halves = _mm_packs_epi16(_mm_packs_epi32(four(0), four(1)), _mm_packs_epi32(four(2), four(3)));
-  return static_cast<std::uint32_t>(_mm_movemask_epi8(halves)) & ((1U << kBucketWords) - 1);  // without `passed`
+  });
+}
+
+// Numbers have 31 bits at most, so the comparison of signed ones is one of theirs.
+std::uint32_t IdWindow::Bucket::live(std::uint32_t first, std::uint32_t count, std::uint32_t number_mask) const {
+  const __m128i firsts = _mm_set1_epi32(static_cast<int>(first));
+  const __m128i counts = _mm_set1_epi32(static_cast<int>(count));
+  const __m128i masks = _mm_set1_epi32(static_cast<int>(number_mask));
+  return bits_of([&](int i) {
+    const __m128i have = _mm_load_si128(reinterpret_cast<const __m128i*>(words.data()) + i);
+    const __m128i since = _mm_and_si128(_mm_sub_epi32(have, firsts), masks);
+    return _mm_and_si128(_mm_cmpgt_epi32(counts, since), _mm_srai_epi32(have, 31));
+  });
 }
 #else
 std::uint32_t IdWindow::Bucket::agreeing(std::uint32_t wanted, std::uint32_t mask) const {
   std::uint32_t out = 0;
-  for (unsigned i = 0; i < kBucketWords; ++i) out |= static_cast<std::uint32_t>(((words[i] ^ wanted) & mask) == 0) << i;
+  for (unsigned i = 0; i <= kBucketWords; ++i) out |= static_cast<std::uint32_t>(((words[i] ^ wanted) & mask) == 0) << i;
+  return out;
+}
+
+std::uint32_t IdWindow::Bucket::live(std::uint32_t first, std::uint32_t count, std::uint32_t number_mask) const {
+  std::uint32_t out = 0;
+  for (unsigned i = 0; i <= kBucketWords; ++i) {
+    out |= static_cast<std::uint32_t>((words[i] & kUsed) != 0 && ((words[i] - first) & number_mask) < count) << i;
+  }
   return out;
 }
 #endif
 
-std::uint32_t IdWindow::Bucket::free_words() const { return agreeing(0, ~0U); }
+std::uint32_t IdWindow::live_words(const Bucket& bucket) const { return bucket.live(first_, count_, number_mask_); }
 
-IdWindow::IdWindow(std::int64_t window) : window_(std::clamp<std::int64_t>(window, 0, kMaxWindow)) {}
+IdWindow::IdWindow(std::int64_t window) : window_(std::clamp<std::int64_t>(window, 0, kMaxWindow)), first_block_ends_(kNotFull) {}
 
 std::size_t IdWindow::buckets_for(std::size_t ids) const {
   const auto needed = static_cast<std::size_t>(static_cast<double>(ids) / (kBucketWords * kFullLoad)) + 1;
@@ -68,75 +95,83 @@ std::size_t IdWindow::buckets_for(std::size_t ids) const {
 }
 
 // Nearly every ID is a new one whose bucket has room and has passed on none: then one look is enough.
-IdWindow::Place IdWindow::find(const Hash128& id) const {
+IdWindow::Place IdWindow::find(const Hash128& id) {
   const std::size_t home = home_of(id.high);
   const Bucket& bucket = buckets_[home];
-  const std::uint32_t free = bucket.free_words();
-  const std::uint32_t alike = bucket.agreeing(tag_of(low_half(id.high)), ~slot_mask_) & ~free;
-  if (alike == 0 && free != 0 && bucket.passed() == 0) return {home, static_cast<std::size_t>(std::countr_zero(free)), 0};
+  const std::uint32_t live = live_words(bucket);
+  const std::uint32_t alike = bucket.agreeing(tag_of(low_half(id.high)), ~number_mask_) & live & kAllWords;
+  // Without its last bit, too: none was passed on.
+  if (alike == 0 && live < kAllWords) return {home, static_cast<std::size_t>(std::countr_one(live)), false, 0};
   return find_from(home, id);
 }
 
-IdWindow::Place IdWindow::find_from(std::size_t home, const Hash128& id) const {
+// A word that has outlived its entry for whole rounds of numbers names another entry, mostly of another ID. Where it is one of the same ID,
+// another word stands for the newest: that one counts. (It is the one found first, since words are set where room is first; nothing rests
+// on that.)
+IdWindow::Place IdWindow::find_from(std::size_t home, const Hash128& id) {
   const std::uint32_t tag = tag_of(low_half(id.high));
   Place place;
   bool has_room = false;
   bool passed = true;
   std::size_t b = home;
-  for (std::size_t looked_at = 0; looked_at < buckets_.size() && (passed || !has_room); ++looked_at) {
+  for (std::size_t looked_at = 0; looked_at < buckets_.size() && (passed || !(has_room || place.found)); ++looked_at) {
     const Bucket& bucket = buckets_[b];
-    const std::uint32_t free = bucket.free_words();
-    for (std::uint32_t left = bucket.agreeing(tag, ~slot_mask_) & ~free; left != 0; left &= left - 1) {
+    const std::uint32_t live = live_words(bucket);
+    for (std::uint32_t left = bucket.agreeing(tag, ~number_mask_) & live & kAllWords; left != 0; left &= left - 1) {
       const auto w = static_cast<std::size_t>(std::countr_zero(left));
-      const std::uint32_t slot = bucket.words[w] & slot_mask_;
-      if (same(entry_at(slot).hash, id)) return {b, w, slot};
+      const std::uint32_t number = bucket.words[w] & number_mask_;
+      if (!same(entry_at(number).hash, id)) continue;
+      if (!place.found || since_first(number) > since_first(place.number)) place = {b, w, true, number};
     }
-    if (!has_room && free != 0) {
+    if (!has_room && !place.found && (live & kAllWords) != kAllWords) {
       has_room = true;
-      place = {b, static_cast<std::size_t>(std::countr_zero(free)), 0};
+      place = {b, static_cast<std::size_t>(std::countr_one(live)), false, 0};
     }
-    passed = passed && bucket.passed() != 0;
+    passed = passed && (live >> kBucketWords) != 0;
     if (++b == buckets_.size()) b = 0;
   }
-  return place;
+  if (place.found || has_room) return place;
+  index_again(buckets_.size());  // full of words that have outlived their entries
+  return find_from(home, id);
 }
 
 // As find() of an ID that is known not to be there. The index is never full, so it has a place.
 IdWindow::Place IdWindow::place_of_new(std::uint64_t hash_high) const {
   std::size_t b = home_of(hash_high);
   for (;;) {
-    const std::uint32_t free = buckets_[b].free_words();
-    if (free != 0) return {b, static_cast<std::size_t>(std::countr_zero(free)), 0};
+    const std::uint32_t live = live_words(buckets_[b]) & kAllWords;
+    if (live != kAllWords) return {b, static_cast<std::size_t>(std::countr_one(live)), false, 0};
     if (++b == buckets_.size()) b = 0;
   }
 }
 
-void IdWindow::set_word(const Place& place, const Entry& entry, std::uint32_t slot) {
-  buckets_[place.bucket].words[place.word] = tag_of(entry.hash[2]) | slot;
-  if (place.slot != 0) return;
-  ++used_;
+// Also where the word stood there before: its entry is another one now, and stays longer.
+void IdWindow::set_word(const Place& place, const Entry& entry, std::uint32_t number) {
+  buckets_[place.bucket].words[place.word] = tag_of(entry.hash[2]) | number;
   std::size_t b = home_of(hash_high(entry.hash));
   while (b != place.bucket) {
-    ++buckets_[b].passed();
+    buckets_[b].words[kBucketWords] = kUsed | number;
     if (++b == buckets_.size()) b = 0;
   }
 }
 
 std::uint32_t IdWindow::append(const Entry& entry, std::int64_t offset) {
-  const std::uint32_t slot = next_;
-  std::unique_ptr<Block>& block = blocks_[slot / kBlockEntries];
+  const std::uint32_t number = next_;
+  const std::uint32_t place = number & place_mask_;
+  std::unique_ptr<Block>& block = blocks_[place / kBlockEntries];
   if (!block) block = spare_ ? std::move(spare_) : std::unique_ptr<Block>(new Block);  // not make_unique: it would write zeros
-  (*block)[slot % kBlockEntries] = entry;
-  next_ = after(slot);
-  ++count_;
+  (*block)[place % kBlockEntries] = entry;
+  next_ = after(number);
+  if (++count_ == kBlockEntries) first_block_ends_ = offset;
   if (offset < last_offset_) unsorted_ = true;
   last_offset_ = offset;
-  return slot;
+  return number;
 }
 
 void IdWindow::put(const Place& place, const Hash128& id, std::int64_t offset) {
   const Entry entry{{low_half(id.low), high_half(id.low), low_half(id.high), high_half(id.high)},
                     static_cast<std::uint32_t>(offset - base_)};
+  all_differ_ = all_differ_ && !place.found;
   set_word(place, entry, append(entry, offset));
 }
 
@@ -145,9 +180,8 @@ bool IdWindow::check_and_record(const Hash128& id, std::int64_t offset) {
   if (unsorted_) rebuild();
   make_room(offset);
   const Place place = find(id);
-  const std::int64_t before = place.slot == 0 ? std::numeric_limits<std::int64_t>::min() : offset_of(entry_at(place.slot));
+  const std::int64_t before = place.found ? offset_of(entry_at(place.number)) : std::numeric_limits<std::int64_t>::min();
   if (before < offset) put(place, id, offset);
-  expire();
   return before >= offset - window_ && before < offset;
 }
 
@@ -155,68 +189,46 @@ void IdWindow::record(const Hash128& id, std::int64_t offset) {
   if (window_ == 0 || offset < newest_ - window_) return;
   make_room(offset);
   const Place place = find(id);
-  if (place.slot == 0 || offset_of(entry_at(place.slot)) < offset) put(place, id, offset);
-  if (!unsorted_) expire();
+  if (!place.found || offset_of(entry_at(place.number)) < offset) put(place, id, offset);
 }
 
-// The word that says this place, if a later occurrence of the ID has not taken it over.
-void IdWindow::remove_word(const Entry& entry, std::uint32_t slot) {
-  const std::uint32_t word = tag_of(entry.hash[2]) | slot;
-  const std::size_t home = home_of(hash_high(entry.hash));
-  std::size_t b = home;
-  for (std::size_t looked_at = 0; looked_at < buckets_.size(); ++looked_at) {
-    Bucket& bucket = buckets_[b];
-    const std::uint32_t here = bucket.agreeing(word, ~0U);
-    if (here != 0) {
-      bucket.words[static_cast<std::size_t>(std::countr_zero(here))] = 0;
-      --used_;
-      for (std::size_t p = home; p != b; p = p + 1 == buckets_.size() ? 0 : p + 1) --buckets_[p].passed();
-      return;
-    }
-    if (bucket.passed() == 0) return;
-    if (++b == buckets_.size()) b = 0;
-  }
+// Its words stay where they are: their numbers are none of the ring's any more.
+void IdWindow::drop_first_block() {
+  spare_ = std::move(blocks_[(first_ & place_mask_) / kBlockEntries]);
+  first_ = after(first_, kBlockEntries);
+  count_ -= kBlockEntries;
+  first_block_ends_ = count_ >= kBlockEntries ? offset_of(entry_at(after(first_, kBlockEntries - 1))) : kNotFull;
 }
 
-void IdWindow::remove_first() {
-  remove_word(entry_at(first_), first_);
-  const std::uint32_t gone = std::exchange(first_, after(first_));
-  --count_;
-  if (first_ / kBlockEntries == gone / kBlockEntries && count_ > 0) return;
-  if (count_ == 0) first_ = next_;
-  if (gone / kBlockEntries != next_ / kBlockEntries) spare_ = std::move(blocks_[gone / kBlockEntries]);
-}
-
-void IdWindow::expire() {
-  const std::int64_t oldest = newest_ - window_;
-  for (int i = 0; i < kMostExpired && count_ > 0 && offset_of(entry_at(first_)) < oldest; ++i) {
-    if (count_ > 3 * kAhead) {
-      const std::uint32_t soon = (first_ + kAhead) & slot_mask_;
-      const std::uint32_t later = (first_ + 2 * kAhead) & slot_mask_;
-      prefetch_read(&entry_at(later != 0 ? later : 1));
-      if (soon != 0) prefetch_write(&buckets_[home_of(hash_high(entry_at(soon).hash))]);
-    }
-    remove_first();
-  }
+// Entries have distinct offsets in the window, and the newest one besides; the first and the last block may be neither full nor needed.
+void IdWindow::make_ring(std::uint64_t entries) {
+  const std::uint64_t places = std::bit_ceil(entries + 3 * kBlockEntries);
+  const int bits = std::min(std::countr_zero(places) + std::countr_zero(static_cast<unsigned>(kRounds)), kMostNumberBits);
+  place_mask_ = static_cast<std::uint32_t>(places - 1);
+  number_mask_ = (1U << static_cast<unsigned>(bits)) - 1;
+  blocks_.clear();
+  blocks_.resize(places / kBlockEntries);
+  first_ = next_ = count_ = 0;
+  first_block_ends_ = kNotFull;
+  last_offset_ = -1;
 }
 
 void IdWindow::start(std::int64_t offset) {
   base_ = std::max<std::int64_t>(0, offset - window_);
-  // Entries have distinct offsets in the window, and the newest one besides.
-  const auto places = std::max<std::uint64_t>(kLeastPlaces, std::bit_ceil(static_cast<std::uint64_t>(window_) + 2 * kMostExpired));
-  slot_mask_ = static_cast<std::uint32_t>(places - 1);
-  blocks_.resize(places / kBlockEntries);
+  make_ring(static_cast<std::uint64_t>(window_));
   index_again(kFirstBuckets);
 }
 
-// After it there is a place for one more, and `offset` fits the 32 bits.
+// After it there is a place for one more, and `offset` fits the 32 bits. One block goes at a call at most, also where a gap in the offsets
+// let many expire at once: a call brings one entry.
 void IdWindow::make_room(std::int64_t offset) {
   newest_ = std::max(newest_, offset);
   if (blocks_.empty()) start(offset);
-  if (offset < base_ || offset - base_ > kMaxRelative || count_ + 1 >= slot_mask_) rebuild();
-  if (used_ < most_used_) return;
+  if (first_block_ends_ < newest_ - window_ && !unsorted_) drop_first_block();
+  if (offset < base_ || offset - base_ > kMaxRelative || count_ + kBlockEntries > place_mask_) rebuild();
+  if (count_ < most_used_) return;
   // The last step is to a full window's size; only a store that gave too many IDs goes past it.
-  const std::size_t full = buckets_for(static_cast<std::size_t>(window_) + kMostExpired);
+  const std::size_t full = buckets_for(most_entries());
   std::size_t wanted = full;
   while (wanted / 2 > buckets_.size()) wanted /= 2;
   index_again(wanted > buckets_.size() ? wanted : buckets_.size() * 2);
@@ -224,27 +236,19 @@ void IdWindow::make_room(std::int64_t offset) {
 
 // Every entry of the ring gets its word anew, in order: the last occurrence of an ID counts.
 void IdWindow::index_again(std::size_t bucket_count) {
-  // Every entry has a word, so none is of an ID that came again.
-  const bool all_differ = used_ == count_;
   buckets_ = decltype(buckets_)();  // first: never two of them
   buckets_.resize(bucket_count);
   most_used_ = static_cast<std::size_t>(static_cast<double>(bucket_count * kBucketWords) * kFullLoad);
-  used_ = 0;
-  std::uint32_t ahead = first_;
-  std::size_t left = count_;
-  const auto fetch = [&] {
-    if (left == 0) return;
-    prefetch_write(&buckets_[home_of(hash_high(entry_at(ahead).hash))]);
-    ahead = after(ahead);
-    --left;
+  const auto fetch = [&](std::uint32_t i) {
+    if (i < count_) prefetch_write(&buckets_[home_of(hash_high(entry_at(after(first_, i)).hash))]);
   };
-  for (std::uint32_t i = 0; i < kAhead; ++i) fetch();
-  std::uint32_t slot = first_;
-  for (std::size_t i = 0; i < count_; ++i, slot = after(slot)) {
-    fetch();
-    const Entry& entry = entry_at(slot);
+  for (std::uint32_t i = 0; i < kAhead; ++i) fetch(i);
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    fetch(i + kAhead);
+    const std::uint32_t number = after(first_, i);
+    const Entry& entry = entry_at(number);
     const Hash128 id{hash_high(entry.hash), entry.hash[0] | (static_cast<std::uint64_t>(entry.hash[1]) << 32)};
-    set_word(all_differ ? place_of_new(id.high) : find(id), entry, slot);
+    set_word(all_differ_ ? place_of_new(id.high) : find(id), entry, number);
   }
 }
 
@@ -254,18 +258,16 @@ void IdWindow::rebuild() {
   const std::int64_t oldest = newest_ - window_;
   std::vector<std::pair<std::int64_t, Entry>> kept;
   kept.reserve(count_);
-  for (; count_ > 0; remove_first()) {
-    const Entry& entry = entry_at(first_);
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    const Entry& entry = entry_at(after(first_, i));
     if (offset_of(entry) >= oldest) kept.emplace_back(offset_of(entry), entry);
   }
   std::stable_sort(kept.begin(), kept.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   base_ = std::max<std::int64_t>(0, oldest);
   unsorted_ = false;
-  last_offset_ = -1;
-  while (kept.size() + kMostExpired > slot_mask_) slot_mask_ = slot_mask_ * 2 + 1;
-  blocks_.clear();
-  blocks_.resize((static_cast<std::size_t>(slot_mask_) + 1) / kBlockEntries);
-  first_ = next_ = 1;
+  // Twice: the next one too many must not come at once.
+  const auto whole = static_cast<std::size_t>(window_);
+  make_ring(kept.size() > whole ? 2 * kept.size() : whole);
   for (auto& [offset, entry] : kept) {
     entry.relative = static_cast<std::uint32_t>(offset - base_);
     append(entry, offset);
@@ -276,7 +278,7 @@ void IdWindow::rebuild() {
 void IdWindow::reserve(std::size_t count) {
   if (window_ == 0 || count == 0) return;
   if (blocks_.empty()) start(0);
-  const std::size_t wanted = buckets_for(std::min(used_ + count, static_cast<std::size_t>(window_) + kMostExpired));
+  const std::size_t wanted = buckets_for(std::min(count_ + count, most_entries()));
   if (wanted > buckets_.size()) index_again(wanted);
 }
 

@@ -55,6 +55,9 @@ TEST(IdWindow, AgreesWithTheRuleForRandomHistories) {
   }
 }
 
+// Expired entries go by blocks of so many.
+constexpr std::size_t kBlockEntries = 1'024;
+
 // The rule again, for longer histories: the last occurrence of each ID is enough.
 class LastOccurrences {
  public:
@@ -91,7 +94,7 @@ TEST(IdWindow, AgreesWithTheRuleThroughManyWindowsHoweverTheHashesFall) {
     IdWindow fast(window);
     LastOccurrences plain(window);
     std::int64_t offset = 0;
-    for (int i = 0; i < 20'000; ++i) {
+    for (int i = 0; i < 30'000; ++i) {  // more than a round of the entries' numbers, too
       const Hash128 id = random_id(random() % ids, crowded);
       ASSERT_EQ(fast.check_and_record(id, offset), plain.check_and_record(id, offset)) << "at offset " << offset;
       if (random() % 16 == 0) {
@@ -101,8 +104,44 @@ TEST(IdWindow, AgreesWithTheRuleThroughManyWindowsHoweverTheHashesFall) {
       if (random() % 2'000 == 0) offset += static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(2 * window));
       if (random() % 2'000 == 0) fast.reserve(random() % 1'000);
     }
-    EXPECT_LE(fast.size(), static_cast<std::size_t>(window) + 1);
+    EXPECT_LE(fast.size(), static_cast<std::size_t>(window) + 1 + kBlockEntries);
   }
+}
+
+// Entries' numbers start again after four rounds of a ring of 4,096. IDs come again just then, and stay for longer every other time, so
+// that words which have outlived their entries meet newer ones of the same ID.
+TEST(IdWindow, TheNewestOccurrenceCountsWhenNumbersStartAgain) {
+  constexpr std::int64_t kWindow = 1'000;
+  constexpr std::int64_t kNumbers = 4 * 4'096;
+  IdWindow fast(kWindow);
+  LastOccurrences plain(kWindow);
+  for (std::int64_t offset = 0; offset < 12 * kNumbers; ++offset) {
+    const std::int64_t in_round = offset % kNumbers;
+    const std::int64_t times = offset / kNumbers % 2 == 0 ? 3 : 6;
+    const std::int64_t n = in_round < times * kWindow ? in_round % kWindow : kWindow + offset;
+    const Hash128 id = id_of(static_cast<std::uint64_t>(n));
+    ASSERT_EQ(fast.check_and_record(id, offset), plain.check_and_record(id, offset)) << "at offset " << offset;
+  }
+}
+
+TEST(IdWindow, TheLastIdOfABlockCountsForItsWholeWindow) {
+  for (const std::int64_t window_size : {1'000, 1'024, 5'000}) {
+    IdWindow window(window_size);
+    const std::int64_t last = kBlockEntries - 1;
+    for (std::int64_t offset = 0; offset < last + window_size; ++offset) {
+      window.check_and_record(id_of(static_cast<std::uint64_t>(offset)), offset);
+    }
+    EXPECT_TRUE(window.check_and_record(id_of(last), last + window_size)) << window_size;
+  }
+}
+
+TEST(IdWindow, AGapThatLetsAllExpireLeavesNothingBehind) {
+  IdWindow window(20'000);
+  std::int64_t offset = 0;
+  for (; offset < 20'000; ++offset) window.check_and_record(id_of(static_cast<std::uint64_t>(offset)), offset);
+  offset += 1'000'000;
+  for (std::uint64_t n = 0; n < 3 * kBlockEntries; ++n, ++offset) EXPECT_FALSE(window.check_and_record(id_of(n), offset)) << n;
+  EXPECT_LE(window.size(), 4 * kBlockEntries);
 }
 
 TEST(IdWindow, WhatWasRecordedInAnyOrderCountsAsIfItHadComeInOrder) {
@@ -168,7 +207,7 @@ TEST(IdWindow, TakesAtMost30BytesAnIdAndNeverGrowsPastItsWindow) {
     most = std::max(most, window.size());
   }
   EXPECT_LE(window.size_bytes(), 30U * kWindow);
-  EXPECT_LE(most, kWindow + 1U) << "expired IDs must go";
+  EXPECT_LE(most, kWindow + 1U + kBlockEntries) << "expired IDs must go";
 }
 
 TEST(IdWindow, TakesNoMoreAnIdWhileItFills) {
