@@ -128,12 +128,15 @@ class Scenario:
     # What came out
 
     def checkpoints(self) -> Dict[Tuple[str, int], int]:
+        """Of the live generation: a retired one keeps its own."""
         if not self.database.exists("foldline.checkpoint"):
             return {}
         return {
             (topic, partition): offset
             for topic, partition, offset in self.database.rows(
-                "SELECT topic, partition, coalesce(next_offset, 0) FROM foldline.checkpoint WHERE projection = %s", (self.name,)
+                "SELECT topic, partition, coalesce(next_offset, 0) FROM foldline.checkpoint c WHERE projection = %s AND (SELECT state FROM "
+                "foldline.generation g WHERE g.projection = c.projection AND g.generation = c.generation) = 'live'",
+                (self.name,),
             )
         }
 

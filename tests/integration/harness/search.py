@@ -93,8 +93,15 @@ class SearchScenario(Scenario):
                 lines[i] += f"\n    name: {self.name}-{view}\n    options: {{shards: 2, replicas: {self.replicas}}}"
         return projection.write(path, "\n".join(lines) + "\n")
 
+    def live_generation(self) -> int:
+        """That of the documents that readers have; 1 while there are none."""
+        rows = self.search.ask("GET", f"/_cat/aliases/{self.name}-fact_orders?h=index&format=json")
+        return max((int(row["index"].rpartition("-g")[2]) for row in rows), default=1)
+
     def checkpoints(self) -> Dict[Tuple[str, int], int]:
-        hits = self.search.hits("foldline-checkpoints", {"term": {"projection": self.name}}, "partition")
+        """Of the live generation: a retired one keeps its own."""
+        of_it = [{"term": {"projection": self.name}}, {"term": {"generation": self.live_generation()}}]
+        hits = self.search.hits("foldline-checkpoints", {"bool": {"filter": of_it}}, "partition")
         return {(hit["_source"]["topic"], hit["_source"]["partition"]): hit["_source"].get("next_offset", 0) for hit in hits}
 
     def fact_orders(self) -> Dict[str, dict]:
